@@ -1,0 +1,102 @@
+// Package secret reads secrets by reference and keeps them out of everything that people see.
+//
+// A secret is never written in a configuration, a flag or an argument: what stands there is where it is,
+// "env:NAME" or "file:PATH". ("keyvault:" joins them with the Azure room.)
+package secret
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// maxFile bounds what a file: reference may hold: keys and tokens are far smaller.
+const maxFile = 1 << 20
+
+// Ref says where a secret is. The zero Ref is no secret.
+type Ref string
+
+// Check says whether the reference is well formed, without reading the secret.
+func (r Ref) Check() error {
+	if r == "" {
+		return nil
+	}
+	scheme, rest, found := strings.Cut(string(r), ":")
+	switch {
+	case found && scheme == "env" && rest != "" && !strings.ContainsAny(rest, "= \t"):
+		return nil
+	case found && scheme == "file" && rest != "":
+		return nil
+	case found && scheme == "keyvault":
+		return fmt.Errorf("%w: keyvault: references are not supported yet; use env:NAME or file:PATH", verdict.ErrUsage)
+	default:
+		// The text itself may be the secret, written where its reference belongs: do not repeat it.
+		return fmt.Errorf("%w: a secret must be given by reference: env:NAME or file:PATH", verdict.ErrUsage)
+	}
+}
+
+// Read returns the secret that r points to and masks it from then on. A file's last line end is not part of it.
+func (r Ref) Read() ([]byte, error) {
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	scheme, rest, _ := strings.Cut(string(r), ":")
+	var value []byte
+	switch scheme {
+	case "env":
+		text, set := os.LookupEnv(rest)
+		if !set {
+			return nil, fmt.Errorf("%w: reading the secret %s: the environment variable is not set", verdict.ErrUsage, r)
+		}
+		value = []byte(text)
+	case "file":
+		info, err := os.Stat(rest)
+		if err != nil {
+			return nil, fmt.Errorf("%w: reading the secret %s: %w", verdict.ErrUsage, r, errors.Unwrap(err))
+		}
+		if info.Size() > maxFile {
+			return nil, fmt.Errorf("%w: reading the secret %s: the file holds more than %d bytes", verdict.ErrUsage, r, maxFile)
+		}
+		if value, err = os.ReadFile(rest); err != nil {
+			return nil, fmt.Errorf("%w: reading the secret %s: %w", verdict.ErrUsage, r, errors.Unwrap(err))
+		}
+	default:
+		return nil, fmt.Errorf("%w: no secret is referenced here", verdict.ErrUsage)
+	}
+	value = []byte(strings.TrimRight(string(value), "\r\n"))
+	Mask(string(value))
+	return value, nil
+}
+
+var (
+	mu     sync.RWMutex
+	masked []string
+)
+
+// shortest is the length below which a value is not masked: hiding every "1" or "yes" would hide the log itself.
+const shortest = 4
+
+// Mask makes Redact replace value, and each line of it, from now on.
+func Mask(value string) {
+	mu.Lock()
+	defer mu.Unlock()
+	for _, line := range strings.Split(value, "\n") {
+		if line = strings.TrimSpace(line); len(line) >= shortest {
+			masked = append(masked, line)
+		}
+	}
+}
+
+// Redact replaces every masked secret in text with "***".
+func Redact(text string) string {
+	mu.RLock()
+	defer mu.RUnlock()
+	for _, value := range masked {
+		text = strings.ReplaceAll(text, value, "***")
+	}
+	return text
+}
