@@ -1,0 +1,132 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/hallmark-ci/hallmark/pipeline/subject"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// Head says which digest a tag points to; found is false when the tag, or its repository, is not there.
+func (c *Client) Head(ctx context.Context, repository, tag string) (digest string, found bool, err error) {
+	const doing = "looking up"
+	parsed, err := c.tag(repository, tag)
+	if err != nil {
+		return "", false, err
+	}
+	object := parsed.Name()
+	resp, err := c.request(ctx, http.MethodHead, parsed.Context(), "manifests/"+tag, nil, http.Header{"Accept": accepted})
+	if err != nil {
+		return "", false, c.fail(err, doing, object)
+	}
+	defer discard(resp)
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return "", false, nil
+	case resp.StatusCode != http.StatusOK:
+		return "", false, c.failStatus(resp, doing, object)
+	}
+	if said := resp.Header.Get("Docker-Content-Digest"); said != "" {
+		if _, err := v1.NewHash(said); err != nil {
+			return "", false, answerError(doing, object, "the registry names the digest %q, which is none", clip(said))
+		}
+		return said, true, nil
+	}
+	// The header is optional in the specification: then the bytes themselves tell.
+	m, err := c.getManifest(ctx, parsed.Context(), tag, doing, object)
+	return m.Digest(), err == nil, err
+}
+
+// Resolve turns host/path:tag or host/path@digest into a subject; a digest is taken at its word.
+func (c *Client) Resolve(ctx context.Context, ref string) (subject.Subject, error) {
+	parsed, err := name.ParseReference(ref)
+	if err != nil {
+		return subject.Subject{}, fmt.Errorf("%w: the reference %q: %w", verdict.ErrUsage, ref, err)
+	}
+	repository := parsed.Context().Name()
+	if digest, ok := parsed.(name.Digest); ok {
+		s, err := subject.New(repository, digest.DigestStr())
+		if err != nil {
+			return s, fmt.Errorf("%w: %w", verdict.ErrUsage, err)
+		}
+		return s, nil
+	}
+	digest, found, err := c.Head(ctx, repository, parsed.Identifier())
+	if err != nil {
+		return subject.Subject{}, err
+	}
+	if !found {
+		return subject.Subject{}, &verdict.Error{
+			Verdict: verdict.Inconclusive, Code: CodeNotFound, Doing: "looking up", Object: parsed.Name(),
+			Cause:  fmt.Errorf("%w: the registry has no such tag", ErrNotFound),
+			Remedy: "Check the name; some registries also say this where the credential may not look (" + c.credentials.used(parsed.Context().RegistryStr()) + ")",
+		}
+	}
+	return subject.New(repository, digest)
+}
+
+// TagOptions say how a tag is written.
+type TagOptions struct {
+	// IfMatch is the digest that the tag must still point to; registries that do not know If-Match ignore it.
+	IfMatch string
+	// IfAbsent asks that the tag not be there yet (If-None-Match: *); registries may ignore that as well.
+	IfAbsent bool
+	// Owned says that nobody else writes this tag, so that a write whose answer was lost may simply be repeated.
+	Owned bool
+	// Manifest spares reading the subject's manifest again, where the caller has it already.
+	Manifest Source
+}
+
+// Tag makes tag point to the subject by writing the same manifest bytes under it. An error that is ErrUncertain may
+// have moved the tag: read it back.
+func (c *Client) Tag(ctx context.Context, s subject.Subject, tag string, options TagOptions) error {
+	const doing = "moving the tag"
+	parsed, err := c.tag(s.Repository, tag)
+	if err != nil {
+		return err
+	}
+	var m Manifest
+	if options.Manifest != nil {
+		m, err = c.manifestFor(s, options.Manifest)
+	} else {
+		m, err = c.Manifest(ctx, s)
+	}
+	if err != nil {
+		return err
+	}
+	header := http.Header{}
+	if options.IfMatch != "" {
+		header.Set("If-Match", `"`+options.IfMatch+`"`)
+	}
+	if options.IfAbsent {
+		header.Set("If-None-Match", "*")
+	}
+	if options.Owned {
+		ctx = owned(ctx)
+	}
+	return c.putManifest(ctx, parsed.Context(), tag, m, header, doing, parsed.Name())
+}
+
+// Tags lists the tags of a repository in alphabetical order; one that is not there has none.
+func (c *Client) Tags(ctx context.Context, repository string) ([]string, error) {
+	repo, err := c.repository(repository)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := remote.List(repo, c.RemoteOptions(ctx)...)
+	if err = c.Explain(err, "listing the tags of", repo.Name()); isNotFound(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	slices.Sort(tags)
+	return tags, nil
+}
