@@ -1,0 +1,90 @@
+// Package config reads hallmark.yaml: what to build, which gates apply, where the image goes.
+//
+// It is strict. Whatever it does not understand is refused, with the file, the line, the column, the line itself and
+// what was probably meant; all problems are told at once. Defaults stand in defaults.go and nowhere else. The same
+// description of the fields serves the decoder, the overrides, the JSON schema and the reference in
+// docs/configuration.md, so that these cannot disagree.
+//
+// It knows what may be written, not how anything is done: it opens no image, no registry and no secret. It reads one
+// file and holds references to secrets, never the secrets.
+package config
+
+import (
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
+)
+
+// Config is everything that a run is told. Every path in it is absolute; every secret is a reference.
+type Config struct {
+	Image    string   `yaml:"image" doc:"Repository of the image. With a registry host it is pushed there (registry.example.com/platform/spark); without one (spark) it goes to the registry that Hallmark embeds. Neither tag nor digest: staging tags are made by the run, golden tags are named in promote.tags." default:"the name of the folder" example:"registry.example.com/platform/spark"`
+	Build    Build    `yaml:"build" doc:"How the image is built."`
+	Check    Check    `yaml:"check" doc:"Which minimum requirements the image must meet."`
+	Scan     Scan     `yaml:"scan" doc:"What is known against the image, and how much of it is too much."`
+	Sign     Sign     `yaml:"sign" doc:"Who signs the image and its evidence."`
+	Launch   []Launch `yaml:"launch" doc:"Where the image is launched before it may become golden. An empty list launches nothing."`
+	Promote  Promote  `yaml:"promote" doc:"Which tags become golden, and on what evidence."`
+	Registry Registry `yaml:"registry" doc:"How registries are reached."`
+	Engine   Engine   `yaml:"engine" doc:"What builds the image and runs it in the sandbox."`
+
+	// File is the file that was read; empty where there was none.
+	File string `yaml:"-"`
+	// Dir is the folder against which the relative paths of the configuration were read.
+	Dir string `yaml:"-"`
+
+	origins map[string]string // path of a field -> where its value comes from
+}
+
+// Build says how the image is built.
+type Build struct {
+	Context         string                `yaml:"context" format:"path" doc:"Folder that the Dockerfile's COPY and ADD read from."`
+	Dockerfile      string                `yaml:"dockerfile" format:"context-path" doc:"The Dockerfile, relative to the context."`
+	Target          string                `yaml:"target" doc:"Stage to build; empty: the last one." example:"runtime"`
+	Platforms       []string              `yaml:"platforms" format:"platform" doc:"Platforms to build for, each os/architecture or os/architecture/variant."`
+	Args            map[string]string     `yaml:"args" doc:"Values for the Dockerfile's ARG instructions. They stay readable in the image's history: secrets belong in build.secrets." example:"{SPARK_VERSION: 4.0.1}"`
+	Secrets         map[string]secret.Ref `yaml:"secrets" doc:"Secrets for RUN --mount=type=secret, by id." example:"{pip-index: env:PIP_INDEX_URL}"`
+	Contexts        map[string]string     `yaml:"contexts" doc:"Named contexts for COPY --from and FROM: a folder, docker-image://REFERENCE, oci-layout://FOLDER, or the address of a Git repository or an archive." example:"{debian: oci-layout://./base}"`
+	Cache           Cache                 `yaml:"cache" doc:"Build caches outside the engine."`
+	Compression     Compression           `yaml:"compression" doc:"How layers are compressed."`
+	SourceDateEpoch Epoch                 `yaml:"source_date_epoch" doc:"Time that is written into the image and its files, so that the same inputs give the same digest: seconds since 1970, a date and time (RFC 3339), or nothing to leave times as they are." default:"the environment's SOURCE_DATE_EPOCH, else 0" example:"1735689600"`
+	Labels          map[string]string     `yaml:"labels" doc:"Labels to set on the image, besides those of the Dockerfile." example:"{org.opencontainers.image.source: https://example.com/spark}"`
+	NoCache         bool                  `yaml:"no_cache" doc:"Run every build step again, whatever is cached."`
+}
+
+// Cache names build caches in BuildKit's words.
+type Cache struct {
+	From []string `yaml:"from" format:"cache" doc:"Caches to read: type=registry,ref=… or type=local,src=…" example:"['type=registry,ref=registry.example.com/cache/spark']"`
+	To   []string `yaml:"to" format:"cache" doc:"Caches to write: type=registry,ref=… or type=local,dest=… or type=inline" example:"['type=local,dest=.cache']"`
+}
+
+// Sign says who signs.
+type Sign struct {
+	Key      secret.Ref `yaml:"key" doc:"The private key, in cosign's encrypted format (hallmark key new makes one). Empty: a key that lives in memory for this run alone, which is enough to try Hallmark and worth nothing to anyone else." example:"file:hallmark.key"`
+	Password secret.Ref `yaml:"password" doc:"The password of the key; without it the key must have none." example:"env:HALLMARK_KEY_PASSWORD"`
+	Tags     bool       `yaml:"tags" doc:"Also attach evidence under cosign's older tags (sha256-….att), for verifiers that do not read OCI referrers. The signature (sha256-….sig) is always attached both ways."`
+}
+
+// Promote says which tags become golden, and on what evidence.
+type Promote struct {
+	Tags    []string       `yaml:"tags" format:"tag" doc:"Tags to move to the image once all gates have passed. An empty list promotes nothing."`
+	Require []EvidenceKind `yaml:"require" doc:"Evidence that must be signed and attached before a tag moves." default:"all that the run makes; without launch where nothing is launched"`
+	MaxAge  Duration       `yaml:"max_age" doc:"How old evidence may be when a tag moves; 0 means any age."`
+}
+
+// Registry says how registries are reached.
+type Registry struct {
+	PlainHTTP []string              `yaml:"plain_http" format:"host" doc:"Registries to speak to without TLS. Loopback addresses need not be named." example:"[registry.internal:5000]"`
+	Auth      map[string]Credential `yaml:"auth" doc:"Credentials by registry host. A host that is not named here is looked up in Docker's configuration and its helpers." example:"{registry.example.com: {username: ci, password: env:REGISTRY_PASSWORD}}"`
+	Root      string                `yaml:"root" format:"path" doc:"Folder in which the embedded registry keeps images." default:"registry, in Hallmark's data folder"`
+}
+
+// Credential is how to log in to one registry: a user name with a password, or a token.
+type Credential struct {
+	Username string     `yaml:"username" doc:"User name for basic authentication." example:"ci"`
+	Password secret.Ref `yaml:"password" doc:"Password for basic authentication." example:"env:REGISTRY_PASSWORD"`
+	Token    secret.Ref `yaml:"token" doc:"Bearer token, instead of user name and password." example:"file:/run/secrets/registry-token"`
+}
+
+// Engine says what builds.
+type Engine struct {
+	Use  string `yaml:"use" format:"engine" doc:"auto takes BUILDKIT_HOST where it is set, else the embedded engine where this machine allows it, else Docker. embedded and docker insist. An address (unix:///run/buildkit/buildkitd.sock, tcp://HOST:PORT) names a BuildKit."`
+	Root string `yaml:"root" format:"path" doc:"Folder in which the embedded engine keeps its cache." default:"engine, in Hallmark's data folder"`
+}

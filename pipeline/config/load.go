@@ -1,0 +1,184 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// Name is the file that is read where none is named.
+const Name = "hallmark.yaml"
+
+// Load reads the configuration at path, which is a file or a folder that may hold hallmark.yaml; empty means the
+// current folder. What env (NAME=value, as os.Environ gives it) and then sets (path=value) say goes above the file.
+//
+// The error is a *Problems where something in the configuration is wrong; it always wraps verdict.ErrUsage.
+func Load(path string, env []string, sets []string) (*Config, error) {
+	file, dir, err := find(path)
+	if err != nil {
+		return nil, err
+	}
+	var body []byte
+	if file != "" {
+		if body, err = read(file); err != nil {
+			return nil, err
+		}
+	}
+	shown := file
+	if path == "" {
+		shown = Name
+	}
+	return parse(body, shown, file, dir, env, sets)
+}
+
+// find is the file to read, empty where there is none, and the folder that its paths are relative to.
+func find(path string) (file, dir string, err error) {
+	info, err := os.Stat(cmpOr(path, "."))
+	if err != nil {
+		return "", "", fmt.Errorf("%w: reading the configuration %s: %w. Name a file, or the folder that holds %s", verdict.ErrUsage, path, unwrapPath(err), Name)
+	}
+	if !info.IsDir() {
+		dir, err = filepath.Abs(filepath.Dir(path))
+		return path, dir, err
+	}
+	if dir, err = filepath.Abs(path); err != nil {
+		return "", "", err
+	}
+	switch _, err := os.Stat(filepath.Join(dir, Name)); {
+	case err == nil:
+		return filepath.Join(path, Name), dir, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", "", fmt.Errorf("%w: reading the configuration %s: %w", verdict.ErrUsage, filepath.Join(path, Name), unwrapPath(err))
+	}
+	if _, err := os.Stat(filepath.Join(dir, "hallmark.yml")); err == nil {
+		return "", "", fmt.Errorf("%w: there is hallmark.yml in %s, which is not read. Rename it to %s", verdict.ErrUsage, dir, Name)
+	}
+	return "", dir, nil
+}
+
+func unwrapPath(err error) error {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// read returns the file's bytes, at most maxFile of them.
+func read(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: reading the configuration %s: %w", verdict.ErrUsage, file, unwrapPath(err))
+	}
+	defer f.Close()
+	body, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: reading the configuration %s: %w", verdict.ErrUsage, file, unwrapPath(err))
+	}
+	if len(body) > maxFile {
+		return nil, fmt.Errorf("%w: reading the configuration %s: it is larger than 1 MiB, which no configuration should be", verdict.ErrUsage, file)
+	}
+	return body, nil
+}
+
+// parse is Load without the file system.
+func parse(body []byte, shown, file, dir string, env, sets []string) (*Config, error) {
+	src := &source{name: shown, lines: strings.Split(string(body), "\n"), overrides: map[*yaml.Node]string{}}
+	d := newDecoder(src)
+	tree := d.document(body)
+	if err := d.err(); err != nil {
+		return nil, err // nothing below would make sense
+	}
+	d.environment(tree, env)
+	d.flags(tree, sets)
+
+	cfg := Defaults()
+	cfg.File, cfg.Dir = file, dir
+	d.decode("", tree, root(), reflect.ValueOf(&cfg).Elem(), 0)
+	cfg.derive(func(path string) bool { return d.nodes[path] != nil })
+	if !d.full {
+		d.validate(&cfg)
+		d.strays(&cfg, env)
+	}
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	cfg.origins = map[string]string{}
+	for path, n := range d.nodes {
+		cfg.origins[path] = src.origin(n)
+	}
+	cfg.resolve()
+	return &cfg, nil
+}
+
+// document is the one mapping that body holds; an empty one where it says nothing.
+func (d *decoder) document(body []byte) *yaml.Node {
+	empty := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	if !utf8.Valid(body) {
+		d.problem(nil, "", "is not UTF-8 text", "save it as UTF-8")
+		return empty
+	}
+	reader := yaml.NewDecoder(bytes.NewReader(body))
+	var doc, second yaml.Node
+	if err := reader.Decode(&doc); errors.Is(err, io.EOF) {
+		return empty
+	} else if err != nil {
+		d.syntax(err)
+		return empty
+	}
+	switch err := reader.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		d.syntax(err)
+		return empty
+	default:
+		d.problem(&second, "", "a second document begins here", "one file holds one configuration: remove the --- and what follows")
+		return empty
+	}
+	if len(doc.Content) == 0 || doc.Content[0].Kind == yaml.ScalarNode && doc.Content[0].ShortTag() == "!!null" {
+		return empty
+	}
+	return doc.Content[0]
+}
+
+var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
+
+// syntax tells of text that is no YAML.
+func (d *decoder) syntax(err error) {
+	found := yamlLine.FindStringSubmatch(strings.ReplaceAll(err.Error(), "\n", " "))
+	line, _ := strconv.Atoi(found[1])
+	at := &yaml.Node{Line: line, Column: 1}
+	if line > 0 && line <= len(d.source.lines) {
+		text := d.source.lines[line-1]
+		at.Column = 1 + len(text) - len(strings.TrimLeft(text, " \t"))
+	}
+	hint := ""
+	switch message := found[2]; {
+	case strings.Contains(message, "cannot start any token"), strings.Contains(message, "tab"):
+		hint = "indent with spaces, and quote texts that begin with @, ` or %"
+	case strings.Contains(message, "mapping values are not allowed"):
+		hint = "quote the text if it holds a colon, or check the indentation"
+	case strings.Contains(message, "did not find expected"):
+		hint = "check the indentation, and that every bracket and quote is closed"
+	}
+	d.problem(at, "", "is not YAML: "+found[2], hint)
+}

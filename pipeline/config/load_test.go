@@ -1,0 +1,99 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+var update = flag.Bool("update", false, "write the golden files and the reference anew")
+
+// golden compares got with the file, or writes it.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-want +got); go test -update writes it anew:\n%s", file, diff)
+	}
+}
+
+// load reads a file of testdata as if it stood in /project.
+func load(t *testing.T, file string, env, sets []string) (*Config, error) {
+	t.Helper()
+	body, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parse(body, Name, "/project/"+Name, "/project", env, sets)
+}
+
+var sameConfig = cmpopts.IgnoreUnexported(Config{}, Probe{}, SparkPi{}, Run{}, Python{})
+
+// TestGood reads what is right, compares the effective configuration, and reads that back.
+func TestGood(t *testing.T) {
+	t.Parallel()
+	files, _ := filepath.Glob("testdata/good/*.yaml")
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			cfg, err := load(t, file, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var printed, commented bytes.Buffer
+			if err := cfg.Print(&printed, false); err != nil {
+				t.Fatal(err)
+			}
+			if err := cfg.Print(&commented, true); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, strings.TrimSuffix(file, ".yaml")+".golden", commented.String())
+			for _, text := range []string{printed.String(), commented.String()} {
+				again, err := parse([]byte(text), Name, "/project/"+Name, "/project", nil, nil)
+				if err != nil {
+					t.Fatalf("what was printed cannot be read back: %v\n%s", err, text)
+				}
+				if diff := cmp.Diff(cfg, again, sameConfig, cmpopts.EquateEmpty()); diff != "" {
+					t.Errorf("what was printed means something else (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+// TestBad compares what people read about every mistake.
+func TestBad(t *testing.T) {
+	t.Parallel()
+	files, _ := filepath.Glob("testdata/bad/*.yaml")
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			_, err := load(t, file, nil, nil)
+			if err == nil {
+				t.Fatal("was taken")
+			}
+			if !errors.Is(err, verdict.ErrUsage) {
+				t.Errorf("is no error of usage: %v", err)
+			}
+			golden(t, strings.TrimSuffix(file, ".yaml")+".golden", err.Error()+"\n")
+		})
+	}
+}

@@ -1,0 +1,127 @@
+package config
+
+import (
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
+)
+
+// resolve makes every path absolute: relative ones are meant from the folder of the configuration.
+func (c *Config) resolve() {
+	c.Dir = absolute(c.Dir, ".")
+	c.Build.Context = absolute(c.Dir, c.Build.Context)
+	c.Build.Dockerfile = absolute(c.Build.Context, c.Build.Dockerfile)
+	for name, value := range c.Build.Contexts {
+		c.Build.Contexts[name] = contextPath(c.Dir, value)
+	}
+	for _, caches := range [][]string{c.Build.Cache.From, c.Build.Cache.To} {
+		for i := range caches {
+			caches[i] = cachePath(c.Dir, caches[i])
+		}
+	}
+	for i, pack := range c.Check.Packs {
+		if isFolder(pack) {
+			c.Check.Packs[i] = absolute(c.Dir, pack)
+		}
+	}
+	for i := range c.Scan.VEX {
+		c.Scan.VEX[i] = absolute(c.Dir, c.Scan.VEX[i])
+	}
+	for _, path := range []*string{&c.Scan.Database.File, &c.Registry.Root, &c.Engine.Root} {
+		if *path != "" {
+			*path = absolute(c.Dir, *path)
+		}
+	}
+	each(reflect.ValueOf(c).Elem(), func(ref secret.Ref) secret.Ref {
+		if path, isFile := strings.CutPrefix(string(ref), "file:"); isFile {
+			return secret.Ref("file:" + absolute(c.Dir, path))
+		}
+		return ref
+	})
+}
+
+// absolute is path as seen from dir.
+func absolute(dir, path string) string {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	return filepath.Clean(path)
+}
+
+// isFolder says whether the name of a pack is a folder rather than one of Hallmark's own packs.
+func isFolder(pack string) bool { return strings.ContainsAny(pack, `/\.`) }
+
+var scheme = regexp.MustCompile(`^([a-z][a-z0-9+.-]*://|git@)`)
+
+// contextPath resolves what a named context points to where that is a folder.
+func contextPath(dir, value string) string {
+	if layout, found := strings.CutPrefix(value, "oci-layout://"); found {
+		return "oci-layout://" + absolute(dir, layout)
+	}
+	if scheme.MatchString(value) {
+		return value
+	}
+	return absolute(dir, value)
+}
+
+// cachePath resolves the folder of a local cache.
+func cachePath(dir, cache string) string {
+	parts := strings.Split(cache, ",")
+	for i, part := range parts {
+		if key, value, found := strings.Cut(part, "="); found && (key == "src" || key == "dest") {
+			parts[i] = key + "=" + absolute(dir, value)
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+// each calls change for every secret reference that is set, and keeps what it returns.
+func each(v reflect.Value, change func(secret.Ref) secret.Ref) {
+	switch {
+	case v.Type() == reflect.TypeFor[secret.Ref]():
+		if v.String() != "" {
+			v.SetString(string(change(secret.Ref(v.String()))))
+		}
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			if field := v.Field(i); field.CanSet() {
+				each(field, change)
+			}
+		}
+	case v.Kind() == reflect.Map:
+		for _, key := range v.MapKeys() {
+			if v.Type().Elem().Kind() == reflect.Interface {
+				continue
+			}
+			elem := reflect.New(v.Type().Elem()).Elem()
+			elem.Set(v.MapIndex(key))
+			each(elem, change)
+			v.SetMapIndex(key, elem)
+		}
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			each(v.Index(i), change)
+		}
+	}
+}
+
+// references are the secret references of the configuration.
+func (c *Config) references() map[string]bool {
+	found := map[string]bool{}
+	each(reflect.ValueOf(c).Elem(), func(ref secret.Ref) secret.Ref {
+		found[string(ref)] = true
+		return ref
+	})
+	return found
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+
+// imageName makes a repository's name of a folder's.
+func imageName(dir string) string {
+	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(filepath.Base(dir)), "-"), "-")
+	return cmpOr(name, "image")
+}

@@ -1,0 +1,86 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// source is where values were written: the file, and what the overrides put in its place.
+type source struct {
+	name  string // the file as it was given
+	lines []string
+	// overrides are the nodes that came from the environment or from flags, with their origin.
+	overrides map[*yaml.Node]string
+}
+
+// origin says in words where a node was written.
+func (s *source) origin(n *yaml.Node) string {
+	if from, ok := s.overrides[n]; ok {
+		return from
+	}
+	return fmt.Sprintf("%s:%d", s.name, n.Line)
+}
+
+// problem keeps one thing that is wrong with n.
+func (d *decoder) problem(n *yaml.Node, field, message, hint string) {
+	if len(d.problems) >= maxKept {
+		d.more++
+		return
+	}
+	p := Problem{Source: d.source.name, Field: short(field), Message: short(message), Hint: short(hint), Width: 1}
+	if from, ok := d.source.overrides[n]; ok {
+		p.Source = from
+	} else if n != nil && n.Line > 0 {
+		p.Line, p.Column = n.Line, n.Column
+		if n.Line <= len(d.source.lines) {
+			p.Text = d.source.lines[n.Line-1]
+		}
+		if n.Kind == yaml.ScalarNode && !strings.ContainsAny(n.Value, "\n") {
+			p.Width = utf8.RuneCountInString(n.Value)
+			if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
+				p.Width += 2
+			}
+			if slices.Contains(d.secrets, n.Value) {
+				p.Width = len(hidden)
+			}
+		}
+	}
+	d.problems = append(d.problems, p)
+}
+
+// err is everything that is wrong, or nil. Secrets that were written as literals are hidden in it.
+func (d *decoder) err() error {
+	if len(d.problems) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(d.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Field, b.Field))
+	})
+	if extra := len(d.problems) - maxProblems; extra > 0 {
+		d.problems, d.more = d.problems[:maxProblems], d.more+extra
+	}
+	for i := range d.problems {
+		p := &d.problems[i]
+		p.Text = withoutSecrets(p.Text, d.secrets)
+		p.Message = withoutSecrets(p.Message, d.secrets)
+		p.Source = withoutSecrets(p.Source, d.secrets)
+		if p.Width > 1 {
+			p.Width = min(p.Width, utf8.RuneCountInString(p.Text))
+		}
+	}
+	return &Problems{List: d.problems, More: d.more}
+}
+
+// short bounds what a message repeats of foreign text, and neutralises it.
+func short(s string) string {
+	s = printable(s)
+	if utf8.RuneCountInString(s) <= 300 {
+		return s
+	}
+	return string([]rune(s)[:300]) + "…"
+}
