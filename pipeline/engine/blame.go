@@ -1,0 +1,38 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/codes"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// Blame returns err as it is, unless its cause is that the engine is gone: then it is an inconclusive *verdict.Error
+// with the code "engine.died" that says how the engine ended. Rooms pass errors of calls on Client through it before
+// they blame an image.
+func (e *Engine) Blame(err error) error {
+	if err == nil || e.closing.Load() || !lostConnection(err) && !e.gone(0) {
+		return err
+	}
+	switch {
+	case e.child == nil:
+		return unreachable(e.reason, err)
+	case !e.gone(2 * time.Second):
+		return err // the connection broke, the process lives: not a death
+	}
+	return &verdict.Error{
+		Verdict: verdict.Inconclusive, Code: "engine.died", Doing: "running on", Object: e.reason, Cause: e.child.explain(err),
+		Remedy: "Run again: what was finished is kept. If it happens again, see " + e.child.log,
+	}
+}
+
+func (e *Engine) gone(wait time.Duration) bool { return e.child != nil && e.child.ended(wait) }
+
+// lostConnection says whether err comes from the connection rather than from what was asked over it.
+func lostConnection(err error) bool {
+	return grpcerrors.Code(err) == codes.Unavailable || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}

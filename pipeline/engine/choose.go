@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/moby/buildkit/client"
+
+	"github.com/hallmark-ci/hallmark/pipeline/progress"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// Choice says which engine is wanted. The zero value leaves it to the surroundings.
+type Choice struct {
+	// Address is what a flag or the configuration names: "embedded", "docker", or the address of a buildkitd, for
+	// example "tcp://buildkit.example.com:1234" or "unix:///run/buildkit/buildkitd.sock". Empty: see Choose.
+	Address string
+	// Embedded is how the embedded engine is run if it is the one.
+	Embedded Options
+}
+
+const (
+	hostVariable   = "BUILDKIT_HOST"
+	dockerVariable = "DOCKER_HOST"
+	dockerSocket   = "/var/run/docker.sock"
+	answerWait     = 20 * time.Second
+)
+
+// Choose opens the first of: the engine that choice names; a buildkitd at BUILDKIT_HOST; the embedded engine, for
+// root; Docker's. It tells the choice and its reason to whoever watches ctx, and never falls back from an engine that
+// was named or that failed: a build that quietly ran elsewhere would not be the one that was asked for.
+func Choose(ctx context.Context, choice Choice) (*Engine, error) {
+	engine, err := choose(ctx, choice)
+	if err != nil {
+		return nil, err
+	}
+	progress.From(ctx).Notef("building with %s", engine.Reason())
+	return engine, nil
+}
+
+func choose(ctx context.Context, choice Choice) (*Engine, error) {
+	host := os.Getenv(hostVariable)
+	switch {
+	case choice.Address == string(Embedded):
+		return because(Start(ctx, choice.Embedded))("asked for by name")
+	case choice.Address == string(Docker):
+		return because(connectDocker(ctx))("asked for by name")
+	case choice.Address != "":
+		return because(Connect(ctx, choice.Address))("asked for by address")
+	case host != "":
+		return because(Connect(ctx, host))("named by " + hostVariable)
+	case os.Geteuid() == 0:
+		return because(Start(ctx, choice.Embedded))("this is root and " + hostVariable + " is not set")
+	case dockerReachable():
+		return because(connectDocker(ctx))("this is not root, " + hostVariable + " is not set, and Docker's socket may be used")
+	}
+	return nil, &verdict.Error{
+		Verdict: verdict.Inconclusive, Code: "engine.none", Doing: "choosing a build engine",
+		Cause: fmt.Errorf("no engine was named, %s is not set, this is not root (which the embedded engine needs), and Docker's socket %s cannot be used",
+			hostVariable, dockerAddress()),
+		Remedy: "Run as root, or set " + hostVariable + ", or let this user use Docker",
+	}
+}
+
+// because adds the reason to an engine that was opened.
+func because(engine *Engine, err error) func(string) (*Engine, error) {
+	return func(reason string) (*Engine, error) {
+		if err != nil {
+			return nil, err
+		}
+		engine.reason += ": " + reason
+		return engine, nil
+	}
+}
+
+// Connect opens a buildkitd at address and makes sure that it answers.
+func Connect(ctx context.Context, address string) (*Engine, error) {
+	if scheme, _, found := strings.Cut(address, "://"); !found || scheme == "" {
+		return nil, fmt.Errorf("%w: the engine's address %q has no scheme: write tcp://HOST:PORT or unix:///PATH, or \"embedded\" or \"docker\"", verdict.ErrUsage, address)
+	}
+	c, err := connect(ctx, address, nil, nil)
+	if err != nil {
+		return nil, unreachable("BuildKit at "+address, err)
+	}
+	return answering(ctx, &Engine{kind: Remote, client: c, reason: "BuildKit at " + address})
+}
+
+func answering(ctx context.Context, e *Engine) (*Engine, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	workers, err := e.client.ListWorkers(ctx)
+	if err == nil && len(workers) == 0 {
+		err = errors.New("it has no workers")
+	}
+	if err != nil {
+		_ = e.client.Close()
+		return nil, unreachable(e.reason, err)
+	}
+	return e, nil
+}
+
+func unreachable(what string, cause error) error {
+	return &verdict.Error{
+		Verdict: verdict.Inconclusive, Code: "engine.unreachable", Doing: "connecting to", Object: what, Cause: cause,
+		Remedy: "Check that it runs and that this user may use it, or unset " + hostVariable + " to use the embedded engine",
+	}
+}
+
+func connectDocker(ctx context.Context) (*Engine, error) {
+	address := dockerAddress()
+	socket, found := strings.CutPrefix(address, "unix://")
+	if !found {
+		return nil, fmt.Errorf("%w: Docker at %s: only a local socket (unix://) is supported as a build engine", verdict.ErrUsage, address)
+	}
+	dial := func(ctx context.Context, _ string) (net.Conn, error) { return hijack(ctx, socket, "/grpc", nil) }
+	session := client.WithSessionDialer(func(ctx context.Context, _ string, meta map[string][]string) (net.Conn, error) {
+		return hijack(ctx, socket, "/session", meta)
+	})
+	what := "Docker's BuildKit at " + address
+	c, err := connect(ctx, "passthrough:///docker", dial, []client.ClientOpt{session})
+	if err != nil {
+		return nil, unreachable(what, err)
+	}
+	return answering(ctx, &Engine{kind: Docker, client: c, reason: what})
+}
+
+func dockerAddress() string {
+	if host := os.Getenv(dockerVariable); host != "" {
+		return host
+	}
+	return "unix://" + dockerSocket
+}
+
+// dockerReachable says whether a connection to Docker's socket can be opened by this user.
+func dockerReachable() bool {
+	socket, local := strings.CutPrefix(dockerAddress(), "unix://")
+	if !local {
+		return false
+	}
+	conn, err := net.DialTimeout("unix", socket, time.Second)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}

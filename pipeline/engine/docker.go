@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// hijack opens one of the two doors that Docker's daemon has into its BuildKit ("/grpc" and "/session"): an HTTP
+// request whose connection is then spoken HTTP/2 on.
+func hijack(ctx context.Context, socket, door string, meta map[string][]string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: answerWait}
+	conn, err := dialer.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	upgraded, err := upgrade(ctx, conn, door, meta)
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("Docker's %s: %w", door, err)
+	}
+	return upgraded, nil
+}
+
+func upgrade(ctx context.Context, conn net.Conn, door string, meta map[string][]string) (net.Conn, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://docker"+door, nil)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range meta {
+		request.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	request.Header.Set("Connection", "Upgrade")
+	request.Header.Set("Upgrade", "h2c")
+	if err := conn.SetDeadline(time.Now().Add(answerWait)); err != nil {
+		return nil, err
+	}
+	if err := request.Write(conn); err != nil {
+		return nil, err
+	}
+	reader := bufio.NewReader(conn)
+	response, err := http.ReadResponse(reader, request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		return nil, fmt.Errorf("the daemon answers %s instead of switching protocols", response.Status)
+	}
+	return &upgradedConn{Conn: conn, reader: reader}, conn.SetDeadline(time.Time{})
+}
+
+// upgradedConn reads first what was buffered behind the response's header.
+type upgradedConn struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+func (c *upgradedConn) Read(p []byte) (int, error) { return c.reader.Read(p) }
