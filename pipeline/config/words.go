@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"reflect"
 
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
@@ -32,12 +33,14 @@ type notation struct {
 	name    string // in the reference: "duration"
 	pattern string // in the schema
 	example string
+	number  bool  // YAML may read what is written as a number
+	most    int64 // the largest such number
 }
 
 var notations = map[reflect.Type]notation{
-	reflect.TypeFor[Duration]():   {"duration", `^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d|w))+)$`, "10m"},
-	reflect.TypeFor[Size]():       {"size", `^[0-9]+(\.[0-9]+)? ?(([kMGT]|[KMGT]i)?B?)$`, "3Gi"},
-	reflect.TypeFor[Day]():        {"date", `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`, "2027-01-31"},
-	reflect.TypeFor[Epoch]():      {"time", `^([0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}T.+)$`, "1735689600"},
-	reflect.TypeFor[secret.Ref](): {"secret reference", `^(env:[^= \t]+|file:.+)$`, "env:NAME"},
+	reflect.TypeFor[Duration]():   {"duration", `^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d|w))+)$`, "10m", true, 0},
+	reflect.TypeFor[Size]():       {"size", `^[0-9]+(\.[0-9]+)? ?(([kMGT]|[KMGT]i)?B?)$`, "3Gi", true, math.MaxInt64},
+	reflect.TypeFor[Day]():        {"date", `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`, "2027-01-31", false, 0},
+	reflect.TypeFor[Epoch]():      {"time", `^([0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}T.+)$`, "1735689600", true, math.MaxInt64},
+	reflect.TypeFor[secret.Ref](): {"secret reference", `^(env:[^= \t]+|file:.+)$`, "env:NAME", false, 0},
 }
