@@ -15,6 +15,8 @@ type Contents struct {
 	Config *v1.ConfigFile
 	// Layers stand bottom first.
 	Layers []LayerRecord
+
+	tree *tree
 }
 
 // LayerRecord is one layer: its place in this image, and what it holds. Entries, Results, Bodies and Packages may be

@@ -8,19 +8,24 @@ type Limits struct {
 	Layers int `json:"layers,omitempty" yaml:"layers,omitempty"`
 	// Entries is how many entries one layer may have. Default 2,000,000.
 	Entries int `json:"entries,omitempty" yaml:"entries,omitempty"`
+	// ImageEntries is how many entries all layers may have together. Default 4,000,000.
+	ImageEntries int64 `json:"image_entries,omitempty" yaml:"image_entries,omitempty"`
 	// PathBytes is how long a path or a link's target may be. Default 4096, Linux's own limit; at most 65535.
 	PathBytes int `json:"path_bytes,omitempty" yaml:"path_bytes,omitempty"`
-	// NameBytes is how long all paths and links of one layer may be together. Default 256 MiB; at most 4 GiB - 1.
+	// NameBytes is how long all paths and links of all layers may be together. Default 512 MiB; at most 4 GiB - 1.
 	NameBytes int64 `json:"name_bytes,omitempty" yaml:"name_bytes,omitempty"`
 	// AttributeBytes is how long one entry's extended attributes may be together. Default 256 KiB.
 	AttributeBytes int64 `json:"attribute_bytes,omitempty" yaml:"attribute_bytes,omitempty"`
 	// LayerBytes is how long one layer may be uncompressed, and all its files together. Default 32 GiB.
 	LayerBytes int64 `json:"layer_bytes,omitempty" yaml:"layer_bytes,omitempty"`
+	// ImageBytes is how long all layers may be together, uncompressed. Default 128 GiB.
+	ImageBytes int64 `json:"image_bytes,omitempty" yaml:"image_bytes,omitempty"`
 	// Ratio is how many bytes one compressed byte may become, judged from the first RatioFloor bytes on. Default 500.
 	Ratio int64 `json:"ratio,omitempty" yaml:"ratio,omitempty"`
 	// RatioFloor is how many uncompressed bytes are read before Ratio is judged. Default 1 GiB.
 	RatioFloor int64 `json:"ratio_floor,omitempty" yaml:"ratio_floor,omitempty"`
-	// BodyBytes is how large a well-known file that facts need (a package database, passwd) may be. Default 64 MiB.
+	// BodyBytes is how large the well-known files that facts need (package databases, passwd, entry points) may be,
+	// in all layers together, and each of them. Default 64 MiB.
 	BodyBytes int64 `json:"body_bytes,omitempty" yaml:"body_bytes,omitempty"`
 	// FileBytes is how large a file that an analyzer wants may be. Default 8 GiB.
 	FileBytes int64 `json:"file_bytes,omitempty" yaml:"file_bytes,omitempty"`
@@ -54,9 +59,11 @@ func (l Limits) withDefaults() Limits {
 	orInt(&l.Layers, 512)
 	orInt(&l.Entries, 2_000_000)
 	orInt(&l.PathBytes, 4096)
-	orInt64(&l.NameBytes, 256*mib)
+	orInt64(&l.ImageEntries, 4_000_000)
+	orInt64(&l.NameBytes, 512*mib)
 	orInt64(&l.AttributeBytes, 256*kib)
 	orInt64(&l.LayerBytes, 32*gib)
+	orInt64(&l.ImageBytes, 128*gib)
 	orInt64(&l.Ratio, 500)
 	orInt64(&l.RatioFloor, gib)
 	orInt64(&l.BodyBytes, 64*mib)

@@ -1,0 +1,97 @@
+package image
+
+import (
+	"fmt"
+	"time"
+)
+
+// Facts derives what is true of the image. It reads nothing but c.
+func (c *Contents) Facts(options FactsOptions) (*Facts, error) {
+	limits := options.Limits.withDefaults()
+	t := c.tree
+	osRelease, ok := t.body("etc/os-release")
+	if !ok {
+		osRelease, _ = t.body("usr/lib/os-release")
+	}
+	passwd, _ := t.body("etc/passwd")
+	shadow, _ := t.body("etc/shadow")
+	group, _ := t.body("etc/group")
+	facts := &Facts{
+		Version:  FactsVersion,
+		Digest:   c.Digest,
+		Platform: PlatformFacts{OS: c.Config.OS, Architecture: c.Config.Architecture, Variant: c.Config.Variant},
+		OS:       osFacts(osRelease),
+		Packages: c.Packages(),
+		Users:    parseUsers(passwd, shadow),
+		Groups:   parseGroups(group),
+	}
+	facts.Config = configFacts(c.Config, facts.Users)
+	who := accountOf(c.Config.Config.User, facts.Users, facts.Groups)
+	c.commandFacts(facts, who)
+	facts.Java = t.javaFacts(facts.Commands)
+	facts.Scripts = t.scriptFacts()
+	c.layerFacts(facts)
+	facts.Caches = c.cacheFacts()
+	var err error
+	if facts.Files, err = t.fileFacts(options.Files, limits); err != nil {
+		return nil, err
+	}
+	return facts, facts.afford(limits)
+}
+
+// afford refuses facts that are too many to judge.
+func (f *Facts) afford(limits Limits) error {
+	total := len(f.Files) + len(f.Packages) + len(f.Commands) + len(f.UserCommands) + len(f.Users) + len(f.Groups) + len(f.Scripts) + len(f.Java)
+	if total > limits.Facts {
+		return tooManyFacts(limits)
+	}
+	return nil
+}
+
+func octal(mode uint32) string { return fmt.Sprintf("%04o", mode) }
+
+func (c *Contents) layerFacts(facts *Facts) {
+	facts.Layers, facts.History = []LayerFact{}, []HistoryFact{}
+	for i := range c.Layers {
+		layer := &c.Layers[i]
+		files := 0
+		for _, entry := range layer.Entries.All() {
+			if !isWhiteout(entry.Path) {
+				files++
+			}
+		}
+		facts.Layers = append(facts.Layers, LayerFact{
+			Index: i, DiffID: layer.DiffID, Digest: layer.Digest, Size: layer.Size, CreatedBy: maskedOnly(layer.CreatedBy),
+			Files: files, Bytes: layer.Bytes,
+		})
+		facts.Size.Compressed += layer.Size
+		facts.Size.Uncompressed += layer.Uncompressed
+	}
+	made, _ := historyOf(c.Config)
+	for i, step := range c.Config.History {
+		text, reason := maskAssignments(step.CreatedBy)
+		facts.History = append(facts.History, HistoryFact{CreatedBy: text, Layer: made[i], SecretLike: reason != "", Reason: reason})
+	}
+}
+
+func (t *tree) scriptFacts() map[string]string {
+	scripts := map[string]string{}
+	for id := range t.nodes {
+		n := &t.nodes[id]
+		if n.removed || n.entry == none || len(t.layers[n.layer].Bodies) == 0 {
+			continue
+		}
+		if body, ok := t.bodyOf(int32(id)); ok && len(body) > 2 && body[:2] == "#!" {
+			scripts["/"+n.path] = body
+		}
+	}
+	return scripts
+}
+
+// timestamp is empty for the zero time.
+func timestamp(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
+}
