@@ -1,0 +1,115 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Kind is what a probe asks.
+type Kind string
+
+const (
+	SparkPi Kind = "spark-pi" // Spark's own example, on the launched cluster
+	Command Kind = "run"      // a command in the cluster's container
+	Python  Kind = "python"   // Python code there
+	HTTP    Kind = "http"     // a page that the cluster serves
+)
+
+// Probe is one thing asked of a launched cluster.
+type Probe struct {
+	Kind Kind
+	// Name is what people read; empty: made from what is asked.
+	Name    string
+	Timeout time.Duration // 0: DefaultProbeTimeout
+
+	Partitions int      // spark-pi: how many tasks
+	Args       []string // run: the command and its arguments; no shell. With the profile spark, a relative path is one in SPARK_HOME
+	Code       string   // python: with the profile spark, a session on the cluster is at hand as spark
+	Port       int      // http
+	Path       string   // http: with a leading slash; empty: /
+	Status     int      // http: 0 means 200
+
+	ExitCode int    // run, python: the wanted one
+	Contains string // text that output or page must contain
+	Matches  string // regular expression that output or page must match
+
+	pattern *regexp.Regexp
+}
+
+// check returns the probe with its defaults, or says what is wrong with it.
+func (p Probe) check(profile Profile) (Probe, error) {
+	if p.Timeout <= 0 {
+		p.Timeout = DefaultProbeTimeout
+	}
+	if p.Matches != "" {
+		pattern, err := regexp.Compile(p.Matches)
+		if err != nil {
+			return p, fmt.Errorf("the pattern %q: %w", p.Matches, err)
+		}
+		p.pattern = pattern
+	}
+	name := string(p.Kind)
+	switch p.Kind {
+	case SparkPi:
+		if profile != Spark {
+			return p, fmt.Errorf("spark-pi needs the profile spark, not %s", profile)
+		}
+		if p.Partitions < 1 {
+			return p, errors.New("spark-pi wants at least one partition")
+		}
+		name += fmt.Sprintf(" %d", p.Partitions)
+	case Command:
+		if len(p.Args) == 0 || p.Args[0] == "" {
+			return p, errors.New("run names no command")
+		}
+		name += " " + strings.Join(p.Args, " ")
+	case Python:
+		if strings.TrimSpace(p.Code) == "" {
+			return p, errors.New("python has no code")
+		}
+	case HTTP:
+		if p.Port < 1 || p.Port > 65535 {
+			return p, fmt.Errorf("%d is no port", p.Port)
+		}
+		if p.Path == "" {
+			p.Path = "/"
+		}
+		if !strings.HasPrefix(p.Path, "/") {
+			return p, fmt.Errorf("the path %q does not begin with /", p.Path)
+		}
+		if p.Status == 0 {
+			p.Status = 200
+		}
+		name += fmt.Sprintf(" :%d%s", p.Port, p.Path)
+	default:
+		return p, fmt.Errorf("%q is no kind of probe", p.Kind)
+	}
+	if p.Name == "" {
+		p.Name = shorten(name, 80)
+	}
+	return p, nil
+}
+
+// URL is the page that an http probe fetches, as seen from inside the cluster.
+func (p Probe) URL() string { return fmt.Sprintf("http://127.0.0.1:%d%s", p.Port, p.Path) }
+
+// Output is the answer to a probe.
+type Output struct {
+	Text     string // bounded tail of what was written, or of the page
+	ExitCode int
+	// NoCommand says that the command itself is not in the image.
+	NoCommand bool
+	Status    int    // http: 0 means that nothing answered
+	Trouble   string // http: why nothing answered
+}
+
+func shorten(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most-1]) + "…"
+}
