@@ -1,0 +1,176 @@
+package hallmark.promotion
+
+import data.hallmark.words
+
+# kind(e) is the kind of a statement, or its predicate type where that is not a known one.
+kind(e) := object.get(data.promotion.kinds.kinds, e.predicate_type, e.predicate_type)
+
+called(k) := object.get(data.promotion.kinds.words, [k, "called"], k)
+
+remedy(k) := object.get(data.promotion.kinds.words, [k, "remedy"], "Attach this evidence to the image.")
+
+# about(e) holds for statements about this very subject.
+about(e) if {
+	e.digest == input.subject.digest
+	e.repository == input.subject.repository
+}
+
+trusted(_) if count(input.params.signers) == 0
+
+trusted(e) if e.signer in input.params.signers
+
+now := time.parse_rfc3339_ns(input.now)
+
+made(e) := time.parse_rfc3339_ns(e.at)
+
+# Clocks of different machines differ by this much.
+skew := 300 * 1000000000
+
+# standing are the statements that count: about this subject, from a trusted signer, the newest of each kind and target.
+standing contains e if {
+	some e in input.evidence
+	about(e)
+	trusted(e)
+	not superseded(e)
+}
+
+superseded(e) if {
+	some other in input.evidence
+	about(other)
+	trusted(other)
+	kind(other) == kind(e)
+	other.target == e.target
+	made(other) > made(e)
+}
+
+standing_kinds := {kind(e) | some e in standing}
+
+# METADATA
+# title: All required evidence stands
+# custom:
+#   severity: critical
+#   remedy: Run the missing steps for this digest.
+#   source: docs/evidence.md
+#   effective: 2025-01-01
+deny.evidence contains finding if {
+	some k in input.params.require
+	not k in standing_kinds
+	finding := {
+		"message": sprintf("no signed %s for %s%s", [called(k), input.subject.digest, near(k)]),
+		"remedy": remedy(k),
+	}
+}
+
+# near(k) says what stands in place of the missing evidence.
+near(k) := sprintf("; one by %s does not count", [words.few(signers)]) if {
+	signers := sort({e.signer | some e in input.evidence; kind(e) == k; about(e); not trusted(e)})
+	count(signers) > 0
+} else := sprintf("; one stands for %s", [words.few(others)]) if {
+	others := sort({sprintf("%s@%s", [e.repository, e.digest]) | some e in input.evidence; kind(e) == k; not about(e)})
+	count(others) > 0
+} else := ""
+
+# METADATA
+# title: Evidence is about this image
+# description: A statement found beside an image but about another one is a mistake or an attack.
+# custom:
+#   severity: medium
+#   remedy: Remove the foreign statement from the registry, and find out how it came there.
+#   source: docs/evidence.md
+#   effective: 2025-01-01
+deny.subject contains sprintf("a %s is about %s@%s", [called(kind(e)), e.repository, e.digest]) if {
+	some e in input.evidence
+	not about(e)
+	kind(e) in standing_kinds
+}
+
+# METADATA
+# title: Every verdict is a pass
+# custom:
+#   severity: critical
+#   remedy: Mend what the step found, and run it again.
+#   source: docs/evidence.md
+#   effective: 2025-01-01
+deny.verdict contains finding if {
+	some e in standing
+	not e.verdict in {"pass", ""}
+	finding := {
+		"message": sprintf("the %s%s of %s says %s", [called(kind(e)), on(e), substring(e.at, 0, 10), e.verdict]),
+		"remedy": remedy(kind(e)),
+	}
+}
+
+# A verdict belongs to these: without one they prove nothing.
+deny.verdict contains finding if {
+	some e in standing
+	kind(e) in {"vulnerabilities", "check", "launch"}
+	e.verdict == ""
+	finding := {
+		"message": sprintf("the %s%s of %s has no verdict", [called(kind(e)), on(e), substring(e.at, 0, 10)]),
+		"remedy": remedy(kind(e)),
+	}
+}
+
+on(e) := sprintf(" on %s", [e.target]) if e.target != ""
+
+on(e) := "" if e.target == ""
+
+# METADATA
+# title: The image was launched on every target
+# custom:
+#   severity: critical
+#   remedy: Run the launch step for this target.
+#   source: docs/evidence.md
+#   effective: 2025-01-01
+deny.targets contains sprintf("no signed launch result on %s for %s", [target, input.subject.digest]) if {
+	some target in input.params.targets
+	not target in {e.target | some e in standing; kind(e) == "launch"}
+}
+
+# METADATA
+# title: Evidence is recent
+# custom:
+#   severity: high
+#   remedy: Run the step again.
+#   source: docs/evidence.md
+#   effective: 2025-01-01
+deny.age contains finding if {
+	some e in standing
+	kind(e) in input.params.require
+	limit := limit_of(kind(e))
+	now - made(e) > time.parse_duration_ns(limit)
+	finding := {
+		"message": sprintf("the %s%s is of %s, more than %s old", [called(kind(e)), on(e), e.at, limit]),
+		"remedy": remedy(kind(e)),
+	}
+}
+
+deny.age contains {"message": sprintf("the %s%s is of %s, which is yet to come", [called(kind(e)), on(e), e.at]), "remedy": "Set the clock of the machine that signed it, and run the step again."} if {
+	some e in standing
+	made(e) - now > skew
+}
+
+limit_of(k) := input.params.max_age_vulnerabilities if k == "vulnerabilities"
+
+limit_of(k) := input.params.max_age if k != "vulnerabilities"
+
+# METADATA
+# title: The vulnerability database was recent
+# description: A scan with an old database does not know what has been found since.
+# custom:
+#   severity: high
+#   remedy: Update the database and run the scan step again.
+#   source: docs/evidence.md
+#   effective: 2025-01-01
+deny.database contains sprintf("the vulnerability database was of %s when the image was scanned on %s, more than %s old", [e.database_updated_at, e.at, input.params.max_age_database]) if {
+	some e in standing
+	kind(e) == "vulnerabilities"
+	e.database_updated_at != ""
+	made(e) - time.parse_rfc3339_ns(e.database_updated_at) > time.parse_duration_ns(input.params.max_age_database)
+}
+
+deny.database contains sprintf("the %s of %s does not say of what day its database was", [called("vulnerabilities"), e.at]) if {
+	some e in standing
+	kind(e) == "vulnerabilities"
+	e.database_updated_at == ""
+}
