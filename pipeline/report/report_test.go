@@ -1,0 +1,117 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	file = "testdata/" + file
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s differs (-want +got); go test -update writes it anew:\n%s", file, diff)
+	}
+}
+
+var samples = map[string]func() Report{"passed": passed, "failed": failed, "inconclusive": inconclusive, "empty": func() Report { return Report{} }}
+
+// TestRenderings compares every rendering of every sample with what people read last time.
+func TestRenderings(t *testing.T) {
+	t.Parallel()
+	renderings := map[string]func(io.Writer, Report) error{
+		"board.txt":  func(w io.Writer, r Report) error { return Board(w, r, 80, false) },
+		"narrow.txt": func(w io.Writer, r Report) error { return Board(w, r, 50, false) },
+		"colour.txt": func(w io.Writer, r Report) error { return Board(w, r, 80, true) },
+		"json":       JSON,
+		"md":         Markdown,
+		"html":       HTML,
+	}
+	for name, sample := range samples {
+		for ending, render := range renderings {
+			t.Run(name+"."+ending, func(t *testing.T) {
+				t.Parallel()
+				var out bytes.Buffer
+				if err := render(&out, sample()); err != nil {
+					t.Fatal(err)
+				}
+				golden(t, name+"."+ending, out.Bytes())
+			})
+		}
+	}
+}
+
+// TestBoardFits looks at every line that holds no word longer than the board.
+func TestBoardFits(t *testing.T) {
+	t.Parallel()
+	for name, sample := range samples {
+		var out bytes.Buffer
+		if err := Board(&out, sample(), 80, false); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if line = strings.TrimSuffix(line, "\n"); cells(line) > 80 && len(strings.Fields(line)) > 2 {
+				t.Errorf("%s: this line takes %d columns: %s", name, cells(line), line)
+			}
+			if strings.ContainsAny(line, "\x1b\x07\r") {
+				t.Errorf("%s: this line steers the terminal: %q", name, line)
+			}
+		}
+	}
+}
+
+// TestJSONReadsBack checks that nothing is lost.
+func TestJSONReadsBack(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	want := passed()
+	want.Version = Version
+	if err := JSON(&out, want); err != nil {
+		t.Fatal(err)
+	}
+	var got Report
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestVerifyTable(t *testing.T) {
+	t.Parallel()
+	for name, v := range map[string]Verification{"verified": verified(), "unverified": unverified()} {
+		var out, colour bytes.Buffer
+		if err := VerifyTable(&out, v, 100, false); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".txt", out.Bytes())
+		if err := VerifyTable(&colour, v, 80, true); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".colour.txt", colour.Bytes())
+		var body bytes.Buffer
+		if err := VerifyJSON(&body, v); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".json", body.Bytes())
+	}
+}
