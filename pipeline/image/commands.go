@@ -32,10 +32,16 @@ func (c *Contents) userPath(env map[string]string, who account) *PathFact {
 		source = "/etc/environment"
 	}
 	if who.home != "" {
-		for _, profile := range loginProfiles(who.shell) {
-			file := path.Join(who.home, profile)
-			if kept, ok := c.tree.body(strings.TrimPrefix(path.Clean("/"+file), "/")); ok && setPath(kept, env) {
-				source = file
+		for _, group := range loginProfiles(who.shell) {
+			for _, profile := range group {
+				file := path.Join("/", who.home, profile)
+				if _, there := c.tree.find(file, true); !there {
+					continue
+				}
+				if kept, ok := c.tree.body(file); ok && setPath(kept, env) {
+					source = file
+				}
+				break
 			}
 		}
 	}

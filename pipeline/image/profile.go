@@ -11,16 +11,15 @@ var profiles = map[string]bool{
 	".profile": true, ".bash_profile": true, ".bash_login": true, ".bashrc": true, ".zshenv": true, ".zprofile": true,
 }
 
-// loginProfiles are those that a login of shell reads, in the order in which they are read.
-func loginProfiles(shell string) []string {
+// loginProfiles are those that a login of shell reads, in order: of each group the first that is there.
+func loginProfiles(shell string) [][]string {
 	switch path.Base(shell) {
 	case "bash":
-		// bash reads the first of the three, which by custom sources .bashrc.
-		return []string{".bash_profile", ".bash_login", ".profile", ".bashrc"}
+		return [][]string{{".bash_profile", ".bash_login", ".profile"}, {".bashrc"}} // profiles read .bashrc by custom
 	case "zsh":
-		return []string{".zshenv", ".zprofile"}
+		return [][]string{{".zshenv"}, {".zprofile"}}
 	default:
-		return []string{".profile"}
+		return [][]string{{".profile"}}
 	}
 }
 

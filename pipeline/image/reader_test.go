@@ -1,6 +1,8 @@
 package image_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -46,3 +48,5 @@ func TestReadKnowsCompressions(t *testing.T) {
 		})
 	}
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

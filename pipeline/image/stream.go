@@ -27,6 +27,11 @@ const (
 	zstdWindow = 128 << 20
 )
 
+var (
+	gzipMagic = []byte{0x1f, 0x8b}
+	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+)
+
 // stream is a layer's tar stream: decompressed in a goroutine ahead of the reader, bounded and hashed.
 type stream struct {
 	object string
@@ -105,13 +110,13 @@ func (s *stream) decompress() (io.ReadCloser, error) {
 		return nil, s.blame(err)
 	}
 	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+	case bytes.HasPrefix(magic, gzipMagic):
 		r, err := gzip.NewReader(buffered)
 		if err != nil {
 			return nil, s.blame(err)
 		}
 		return r, nil
-	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}),
+	case bytes.HasPrefix(magic, zstdMagic),
 		len(magic) >= 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:4], []byte{0x2a, 0x4d, 0x18}):
 		r, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(zstdWindow))
