@@ -33,6 +33,8 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"age":     age,
 	"clean":   Clean,
 	"signer":  signer,
+	"plural":  plural,
+	"web":     func(source string) bool { return strings.HasPrefix(source, "https://") },
 	"style":   func() template.CSS { return template.CSS(pageStyle) }, //nolint:gosec // our own file
 	"log": func(text string) string {
 		return strings.Join(CleanLines(tail(text, 1<<20, htmlTail)), "\n")
@@ -62,6 +64,9 @@ type pageData struct {
 	Slabs       []slab
 	Compressed  int64
 }
+
+// More says whether there is something to unfold below the step.
+func (b bar) More() bool { return len(b.Tasks) > 0 || b.Remedy != "" || b.Output != "" }
 
 // bar is a step on the timeline, with the tasks inside it.
 type bar struct {
@@ -183,7 +188,7 @@ func (p *pageData) timeline() {
 		return
 	}
 	every := tickEvery(whole)
-	for at := time.Duration(0); at < whole; at += every {
+	for at := time.Duration(0); at < whole*94/100; at += every { // a label needs some room on its right
 		p.Ticks = append(p.Ticks, tick{percent(float64(at), float64(whole)), Elapsed(at)})
 	}
 }

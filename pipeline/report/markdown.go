@@ -151,7 +151,11 @@ func (m *markdown) findings(all []verdict.Finding) {
 		}
 		said += md(cut(or(f.Message, f.Title), 300))
 		if f.Waiver != nil {
-			said += md(" (waived until " + f.Waiver.Until + " by " + f.Waiver.Owner + ": " + cut(f.Waiver.Reason, 100) + ")")
+			state := "waived until "
+			if f.Blocking {
+				state = "waiver expired on "
+			}
+			said += md(" (" + state + f.Waiver.Until + ", " + f.Waiver.Owner + ": " + cut(f.Waiver.Reason, 100) + ")")
 		}
 		m.row(sign, string(f.Severity), said, md(cut(f.Place.String(), 120)), md(cut(f.Remedy, 200)))
 	}
