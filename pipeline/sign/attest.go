@@ -1,0 +1,264 @@
+package sign
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hallmark-ci/hallmark/pipeline/evidence"
+	"github.com/hallmark-ci/hallmark/pipeline/progress"
+	"github.com/hallmark-ci/hallmark/pipeline/registry"
+	"github.com/hallmark-ci/hallmark/pipeline/subject"
+)
+
+// AttestOptions say what is written besides the bundles of the statements.
+type AttestOptions struct {
+	// Signature signs the image as well: in one go it costs next to nothing more.
+	Signature bool
+	// As is the repository that the signature names; empty: the one that it is stored in. Statements name their own.
+	As string
+	// Tags stores the statements under cosign's older .att tag too, for clients that know no referrers.
+	Tags bool
+	// Limits bound what is read to see what stands already.
+	Limits Limits
+}
+
+// Sign signs the image: a classic signature under the .sig tag, and one in bundle form as a referrer. What this key
+// has signed already is not signed again.
+func (s *Signer) Sign(ctx context.Context, c *registry.Client, at subject.Subject) error {
+	return s.AttestAll(ctx, c, at, nil, AttestOptions{Signature: true})
+}
+
+// Attest signs one statement and stores it beside the image that it is about. The same statement is not stored twice;
+// a newer one of the same kind is stored beside the older, and counts instead of it.
+func (s *Signer) Attest(ctx context.Context, c *registry.Client, statement evidence.Statement, o AttestOptions) error {
+	return s.AttestAll(ctx, c, statement.Subject, []evidence.Statement{statement}, o)
+}
+
+// AttestAll signs statements about the image at, which lies in the registry already, and stores them beside it: all
+// uploads at once, and one change to the list of referrers where the registry does not keep it itself.
+func (s *Signer) AttestAll(ctx context.Context, c *registry.Client, at subject.Subject, statements []evidence.Statement, o AttestOptions) (err error) {
+	limits := o.Limits.withDefaults()
+	ctx, cancel := context.WithTimeout(ctx, limits.Time)
+	defer cancel()
+	ctx, task := progress.Start(ctx, "%s", title(len(statements), o.Signature))
+	defer func() { task.End(err) }()
+
+	as := o.As
+	if as == "" {
+		as = at.Repository
+	}
+	if o.Signature {
+		signature, err := evidence.Signature(subject.Subject{Repository: as, Digest: at.Digest})
+		if err != nil {
+			return err
+		}
+		statements = append([]evidence.Statement{signature}, statements...)
+	}
+	work := &attesting{Signer: s, client: c, at: at, limits: limits, tags: o.Tags}
+	if err := work.prepare(ctx, statements); err != nil {
+		return err
+	}
+	if o.Signature {
+		item, err := s.classic(ctx, at, as)
+		if err != nil {
+			return fmt.Errorf("signing %s: %w", at, err)
+		}
+		work.signatures = append(work.signatures, item)
+	}
+	return work.store(ctx)
+}
+
+func title(statements int, signature bool) string {
+	switch {
+	case statements == 0:
+		return "sign"
+	case signature:
+		return fmt.Sprintf("sign, attest %d statements", statements)
+	default:
+		return fmt.Sprintf("attest %d statements", statements)
+	}
+}
+
+// attesting is one call of AttestAll on its way.
+type attesting struct {
+	*Signer
+	client *registry.Client
+	at     subject.Subject
+	limits Limits
+	tags   bool
+
+	there        referrers     // what stood before
+	blobs        []v1.Layer    // to upload
+	artifacts    []artifactPut // to write once the blobs are there
+	signatures   []attached    // for the .sig tag
+	attestations []attached    // for the .att tag
+}
+
+type artifactPut struct {
+	manifest registry.Manifest
+	entry    v1.Descriptor // in the list of referrers
+}
+
+// prepare signs what does not stand yet.
+func (a *attesting) prepare(ctx context.Context, statements []evidence.Statement) error {
+	manifest, err := a.client.Manifest(ctx, a.at)
+	if err != nil {
+		return err
+	}
+	hash, err := v1.NewHash(a.at.Digest)
+	if err != nil {
+		return err
+	}
+	image := v1.Descriptor{MediaType: manifest.Type, Digest: hash, Size: int64(len(manifest.Bytes))}
+	if a.there, err = listReferrers(ctx, a.client, a.at); err != nil {
+		return err
+	}
+	for _, statement := range statements {
+		if statement.Subject.Digest != a.at.Digest {
+			return errNothing(a.at, statement.Subject)
+		}
+		if err := a.add(ctx, image, statement); err != nil {
+			return fmt.Errorf("attesting %s about %s: %w", statement.PredicateType, a.at, err)
+		}
+	}
+	return nil
+}
+
+// add signs one statement and makes what is to be stored of it.
+func (a *attesting) add(ctx context.Context, image v1.Descriptor, statement evidence.Statement) error {
+	payload, err := statement.Marshal()
+	if err != nil {
+		return err
+	}
+	if _, err := evidence.Parse(payload, 0); err != nil {
+		return err // nobody would accept it
+	}
+	digest := digestOf(payload)
+	stands, err := a.stands(ctx, digest)
+	if err != nil || stands && !a.tags {
+		return err
+	}
+	made, err := a.seal(ctx, payload)
+	if err != nil {
+		return err
+	}
+	if a.tags && statement.PredicateType != evidence.TypeSignature {
+		item, err := a.attestation(made, statement.PredicateType, digest)
+		if err != nil {
+			return err
+		}
+		a.attestations = append(a.attestations, item)
+	}
+	if stands {
+		return nil
+	}
+	layer := static.NewLayer(made.bundle, typeBundle)
+	put, entry, err := newArtifact(image, layer, typeBundle, map[string]string{
+		noteCreated: createdAt(statement).Format(time.RFC3339), noteContent: "dsse-envelope",
+		notePredicate: statement.PredicateType, noteStatement: digest,
+	})
+	a.blobs = append(a.blobs, layer)
+	a.artifacts = append(a.artifacts, artifactPut{put, entry})
+	return err
+}
+
+// createdAt is when the statement was made, as it says itself, and now where it does not say.
+func createdAt(statement evidence.Statement) time.Time {
+	if summary, err := evidence.Summarize(statement); err == nil && !summary.At.IsZero() {
+		return summary.At.UTC()
+	}
+	return time.Now().UTC()
+}
+
+// stands says whether the statement with this digest is there already, signed by this key. Only the list's hint is
+// looked for, but what it leads to is opened: a hint alone could keep good evidence out.
+func (a *attesting) stands(ctx context.Context, digest string) (bool, error) {
+	for _, entry := range a.there.list {
+		if entry.Annotations[noteStatement] != digest {
+			continue
+		}
+		found, err := a.fetch(ctx, entry)
+		if err == nil && digestOf(found.payload) == digest {
+			if _, err := (circle{a.own}).ofBundle(found.bundle); err == nil {
+				return true, nil
+			}
+		}
+		if _, _, ok := rejected(err); err != nil && !ok && !errors.Is(err, errNotOurs) {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// attestation is the statement as an entry of the .att tag.
+func (a *attesting) attestation(made sealed, predicateType, digest string) (attached, error) {
+	encoded, err := json.Marshal(made.envelope)
+	if err != nil {
+		return attached{}, err
+	}
+	return attached{
+		layer: static.NewLayer(encoded, typeEnvelope),
+		notes: map[string]string{noteSignature: "", noteAttType: predicateType, noteStatement: digest},
+		same: func(ctx context.Context, there v1.Descriptor) (bool, error) {
+			if there.Annotations[noteStatement] != digest {
+				return false, nil
+			}
+			data, err := blob(ctx, a.client, a.at.Repository, there, a.limits.Bundle)
+			if err != nil {
+				return false, err
+			}
+			payload, _, err := circle{a.own}.ofEnvelope(ctx, data)
+			return err == nil && digestOf(payload) == digest, nil
+		},
+	}, nil
+}
+
+// store writes what was prepared: blobs, then manifests by digest, then the tags that make them found.
+func (a *attesting) store(ctx context.Context) error {
+	if len(a.artifacts) > 0 {
+		if _, err := a.client.Upload(ctx, newPile(a.blobs...), a.at.Repository); err != nil {
+			return err
+		}
+	}
+	puts, putCtx := errgroup.WithContext(ctx)
+	puts.SetLimit(4)
+	entries := make([]v1.Descriptor, 0, len(a.artifacts))
+	for _, item := range a.artifacts {
+		entries = append(entries, item.entry)
+		puts.Go(func() error {
+			return a.client.PutManifest(putCtx, subject.Subject{Repository: a.at.Repository, Digest: item.manifest.Digest()}, item.manifest)
+		})
+	}
+	if err := puts.Wait(); err != nil {
+		return err
+	}
+	tags, tagCtx := errgroup.WithContext(ctx)
+	rewrite := func(suffix string, m merge) {
+		tags.Go(func() error { return a.rewrite(tagCtx, a.client, a.at, derived(a.at, suffix), m) })
+	}
+	if !a.there.api && len(entries) > 0 {
+		rewrite("", listed(entries))
+	}
+	if len(a.signatures) > 0 {
+		rewrite(suffixSignature, appended(a.client, a.at.Repository, a.signatures))
+	}
+	if len(a.attestations) > 0 {
+		rewrite(suffixAttestation, appended(a.client, a.at.Repository, a.attestations))
+	}
+	return tags.Wait()
+}
+
+func (a *attesting) fetch(ctx context.Context, entry v1.Descriptor) (unsealed, error) {
+	content, err := findBundle(ctx, a.client, a.at, entry)
+	if err != nil {
+		return unsealed{}, err
+	}
+	return openBundle(ctx, a.client, a.at, content, a.limits.Bundle)
+}

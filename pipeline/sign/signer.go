@@ -1,0 +1,117 @@
+package sign
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"sync"
+
+	commonv1 "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
+	"github.com/sigstore/sigstore/pkg/cryptoutils"
+	"github.com/sigstore/sigstore/pkg/signature"
+	sigoptions "github.com/sigstore/sigstore/pkg/signature/options"
+)
+
+// Signer holds an opened key. It is safe for concurrent use.
+type Signer struct {
+	key      signature.SignerVerifier
+	public   crypto.PublicKey
+	pem      []byte
+	identity identity
+	details  signature.AlgorithmDetails
+	own      trusted // what the signer itself made verifies with this
+
+	tags sync.Map // tag reference -> *sync.Mutex: one rewrite of a tag at a time
+}
+
+func newSigner(private crypto.PrivateKey) (*Signer, error) {
+	const doing = "preparing the signing key: %w"
+	key, err := signature.LoadDefaultSignerVerifier(private, loadOptions()...)
+	if err != nil {
+		return nil, fmt.Errorf(doing, err)
+	}
+	public, err := key.PublicKey()
+	if err != nil {
+		return nil, fmt.Errorf(doing, err)
+	}
+	details, err := signature.GetDefaultAlgorithmDetails(public, loadOptions()...)
+	if err != nil {
+		return nil, fmt.Errorf(doing, err)
+	}
+	encoded, err := cryptoutils.MarshalPublicKeyToPEM(public)
+	if err != nil {
+		return nil, fmt.Errorf(doing, err)
+	}
+	own, err := trust(public)
+	if err != nil {
+		return nil, fmt.Errorf(doing, err)
+	}
+	return &Signer{key: key, public: public, pem: encoded, identity: own.identity, details: details, own: own}, nil
+}
+
+// PublicPEM is the public key that verifies what the signer signs.
+func (s *Signer) PublicPEM() []byte { return bytes.Clone(s.pem) }
+
+// Fingerprint is "sha256:…", the digest of the public key in its PKIX form.
+func (s *Signer) Fingerprint() string { return s.identity.fingerprint }
+
+// Name is how verification calls the signer: "key sha256:…".
+func (s *Signer) Name() string { return s.identity.name() }
+
+// lock makes the caller the only one of this signer to rewrite tag, until it calls what is returned.
+func (s *Signer) lock(tag string) (unlock func()) {
+	held, _ := s.tags.LoadOrStore(tag, &sync.Mutex{})
+	mutex := held.(*sync.Mutex)
+	mutex.Lock()
+	return mutex.Unlock
+}
+
+// identity tells public keys apart.
+type identity struct {
+	fingerprint string // "sha256:…"
+	hint        string // the same digest as Sigstore bundles carry it
+}
+
+func (i identity) name() string { return "key " + i.fingerprint }
+
+func identify(public crypto.PublicKey) (identity, error) {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return identity{}, err
+	}
+	sum := sha256.Sum256(der)
+	return identity{fingerprint: "sha256:" + hex.EncodeToString(sum[:]), hint: base64.StdEncoding.EncodeToString(sum[:])}, nil
+}
+
+// keypair is a Signer as sigstore-go wants to see it.
+type keypair struct{ *Signer }
+
+func (k keypair) GetHashAlgorithm() commonv1.HashAlgorithm { return k.details.GetProtoHashType() }
+func (k keypair) GetSigningAlgorithm() commonv1.PublicKeyDetails {
+	return k.details.GetSignatureAlgorithm()
+}
+func (k keypair) GetHint() []byte                  { return []byte(k.identity.hint) }
+func (k keypair) GetPublicKey() crypto.PublicKey   { return k.public }
+func (k keypair) GetPublicKeyPem() (string, error) { return string(k.pem), nil }
+
+func (k keypair) GetKeyAlgorithm() string {
+	switch k.details.GetKeyType() {
+	case signature.RSA:
+		return "RSA"
+	case signature.ED25519:
+		return "ED25519"
+	default:
+		return "ECDSA"
+	}
+}
+
+func (k keypair) SignData(ctx context.Context, data []byte) (signed, digest []byte, err error) {
+	signed, err = k.key.SignMessage(bytes.NewReader(data), sigoptions.WithContext(ctx))
+	sum := sha256.Sum256(data)
+	return signed, sum[:], err
+}
