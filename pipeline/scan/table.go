@@ -1,0 +1,187 @@
+package scan
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// tableWidth is what a table never exceeds, unless one of its unbreakable words does.
+const tableWidth = 100
+
+// writeTable writes what a person reads first: what blocks and how to repair it, then everything else in one line each.
+func (r *Result) writeTable(w io.Writer) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s\n", r.report.ArtifactName)
+	system := firstOf(r.System, "no operating system recognised")
+	fmt.Fprintf(&b, "  %s, %d %s, %d %s\n", system, r.Packages, plural(r.Packages, "package", "packages"),
+		len(r.report.Metadata.Layers), plural(len(r.report.Metadata.Layers), "layer", "layers"))
+	fmt.Fprintf(&b, "  database  %s, data of %s\n            %s\n", r.Database.Source,
+		r.Database.UpdatedAt.UTC().Format("2006-01-02"), r.Database.Digest)
+	for _, note := range r.Notes {
+		writeWrapped(&b, "  note      ", note)
+	}
+
+	var blocking, excused, other []verdict.Finding
+	for _, f := range r.Findings {
+		switch {
+		case f.Blocking:
+			blocking = append(blocking, f)
+		case f.Waiver != nil && !r.expired(f):
+			excused = append(excused, f)
+		default:
+			other = append(other, f)
+		}
+	}
+	if len(blocking) > 0 {
+		fmt.Fprintf(&b, "\nBLOCKING (%d)\n", len(blocking))
+		for _, f := range blocking {
+			r.writeBlocking(&b, f)
+		}
+	}
+	if len(other) > 0 {
+		fmt.Fprintf(&b, "\nNOT BLOCKING (%d)\n", len(other))
+		writeRows(&b, other)
+	}
+	if len(excused) > 0 {
+		fmt.Fprintf(&b, "\nEXCUSED (%d)\n", len(excused))
+		for _, f := range excused {
+			writeWrapped(&b, fmt.Sprintf("  %-8s  ", f.Severity), headline(f)+": "+excuseOf(f.Waiver))
+		}
+	}
+	fmt.Fprintf(&b, "\n%s: %s\n", strings.ToUpper(string(r.Verdict)), r.Summary())
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// expired says that an exception covers the finding and no longer holds.
+func (r *Result) expired(f verdict.Finding) bool {
+	return f.Waiver != nil && f.Waiver.ExpiredAt(r.report.CreatedAt)
+}
+
+func excuseOf(waiver *verdict.Waiver) string {
+	text := waiver.Reason
+	if waiver.Owner != "" {
+		text += ", " + waiver.Owner
+	}
+	if waiver.Until != endless {
+		text += ", until " + waiver.Until
+	}
+	return text
+}
+
+// headline names a finding in a few words: "CVE-2024-1 in zlib1g 1.2.13", "private-key".
+func headline(f verdict.Finding) string {
+	if f.Package == nil {
+		return f.ID
+	}
+	return fmt.Sprintf("%s in %s %s", f.ID, f.Package.Name, f.Package.Installed)
+}
+
+func (r *Result) writeBlocking(b *bytes.Buffer, f verdict.Finding) {
+	writeWrapped(b, fmt.Sprintf("\n  %-8s  ", f.Severity), headline(f)+": "+f.Title)
+	if f.Kind == "secret" || f.Package == nil || r.expired(f) {
+		writeWrapped(b, "            what   ", f.Message)
+	}
+	if place := f.Place.String(); place != "" {
+		writeWrapped(b, "            where  ", place)
+	}
+	if f.Place.Layer != "" {
+		layer := "layer " + shortDigest(f.Place.Layer)
+		if f.Place.CreatedBy != "" {
+			layer += ", made by " + oneLine(f.Place.CreatedBy, 200)
+		}
+		writeWrapped(b, "                   ", layer)
+	}
+	writeWrapped(b, "            fix    ", f.Remedy)
+}
+
+func writeRows(b *bytes.Buffer, findings []verdict.Finding) {
+	rows := make([][5]string, 0, len(findings))
+	for _, f := range findings {
+		row := [5]string{string(f.Severity), f.ID, "", "", f.Title}
+		if f.Package != nil {
+			row[2] = f.Package.Name + " " + f.Package.Installed
+			row[3] = firstOf(f.Package.Fixed, "no fix")
+		} else {
+			row[2] = f.Place.String()
+		}
+		rows = append(rows, row)
+	}
+	widths := [4]int{8, 14, 0, 0}
+	limits := [4]int{8, 24, 40, 20}
+	for _, row := range rows {
+		for i := range widths {
+			widths[i] = min(max(widths[i], utf8.RuneCountInString(row[i])), limits[i])
+		}
+	}
+	for _, row := range rows {
+		line := "  "
+		for i, width := range widths {
+			line += pad(clipMiddle(row[i], width), width) + "  "
+		}
+		room := tableWidth - utf8.RuneCountInString(line)
+		if room >= 16 {
+			line += clipEnd(row[4], room)
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+}
+
+// writeWrapped writes text after lead, folded at words, further lines standing below the first one's text.
+func writeWrapped(b *bytes.Buffer, lead, text string) {
+	width := tableWidth - utf8.RuneCountInString(strings.TrimLeft(lead, "\n"))
+	indent := strings.Repeat(" ", utf8.RuneCountInString(strings.TrimLeft(lead, "\n")))
+	line := ""
+	lines := []string{}
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	lines = append(lines, line)
+	b.WriteString(lead + strings.Join(slices.Clip(lines), "\n"+indent) + "\n")
+}
+
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
+}
+
+func clipEnd(text string, width int) string {
+	runes := []rune(text)
+	if len(runes) <= width {
+		return text
+	}
+	return string(runes[:width-1]) + "…"
+}
+
+// clipMiddle keeps both ends: package names differ at the front, versions at the end.
+func clipMiddle(text string, width int) string {
+	runes := []rune(text)
+	if len(runes) <= width {
+		return text
+	}
+	half := (width - 1) / 2
+	return string(runes[:width-1-half]) + "…" + string(runes[len(runes)-half:])
+}
+
+func oneLine(text string, width int) string { return clipEnd(strings.Join(strings.Fields(text), " "), width) }
+
+func shortDigest(digest string) string {
+	_, hex, found := strings.Cut(digest, ":")
+	if !found {
+		hex = path.Base(digest)
+	}
+	return hex[:min(len(hex), 12)]
+}
