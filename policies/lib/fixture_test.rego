@@ -1,6 +1,6 @@
 # METADATA
 # title: Facts of an image that has nothing wrong with it, for packs' tests
-# description: Tests take it as it is, or changed in one place with json.patch or object.union.
+# description: Tests take it as it is, or changed in one place.
 package hallmark.testing
 
 facts := {
@@ -55,6 +55,26 @@ build := {
 
 # image is a whole input for a pack: its defaults are the parameters.
 image := {"facts": facts, "build": build, "params": data.defaults}
+
+# facts_with(part) is the input with these facts in place of, or beside, its own; lists are replaced.
+facts_with(part) := object.union(image, {"facts": part})
+
+# config(part) is the input with these parts of the configuration.
+config(part) := facts_with({"config": part})
+
+# files(part) is the input with these files besides its own.
+files(part) := facts_with({"files": part})
+
+# file(mode) is a file of root's in the first layer; dir(mode) a folder.
+file(mode) := {"type": "file", "mode": mode, "uid": 0, "gid": 0, "size": 10, "layer": 0}
+
+dir(mode) := {"type": "dir", "mode": mode, "uid": 0, "gid": 0, "size": 0, "layer": 0}
+
+# built(part) is the input with this knowledge of the build.
+built(part) := object.union(image, {"build": part})
+
+# params(given, part) is an input with these parameters.
+params(given, part) := object.union(given, {"params": part})
 
 # changed(patches) is the input with JSON patches applied.
 changed(patches) := json.patch(image, patches)
