@@ -19,14 +19,17 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
-// memory bounds the bytes of files that are in memory for analyzers, for all layers of a read together.
+// memory bounds the bytes of files that are in memory, and on the disk, for analyzers: for all layers of a read together.
 type memory struct {
 	*semaphore.Weighted
+	disk     *semaphore.Weighted
 	inMemory int64 // the largest file that is held in memory
 }
 
 func newMemory(limits Limits) *memory {
-	return &memory{semaphore.NewWeighted(limits.MemoryBytes), max(limits.MemoryBytes/8, 1)}
+	return &memory{
+		semaphore.NewWeighted(limits.MemoryBytes), semaphore.NewWeighted(limits.FileBytes), max(limits.MemoryBytes/8, 1),
+	}
 }
 
 // bench runs the analyzers over the files of one layer, several files at once.
@@ -111,7 +114,7 @@ func (b *bench) work(index int, analyzers []Analyzer, file string, info fs.FileI
 // hold brings body into memory, or into a temporary file where it is large.
 func (b *bench) hold(size int64, body io.Reader) (File, func(), error) {
 	if size > b.memory.inMemory {
-		return b.spill(body)
+		return b.spill(size, body)
 	}
 	if err := b.memory.Acquire(b.ctx, size); err != nil {
 		return File{}, nil, err
@@ -124,17 +127,27 @@ func (b *bench) hold(size int64, body io.Reader) (File, func(), error) {
 	return File{ReaderAt: bytes.NewReader(buffer), Bytes: buffer}, func() { b.memory.Release(size) }, nil
 }
 
-func (b *bench) spill(body io.Reader) (File, func(), error) {
+func (b *bench) spill(size int64, body io.Reader) (_ File, release func(), err error) {
+	if err := b.memory.disk.Acquire(b.ctx, size); err != nil {
+		return File{}, nil, err
+	}
+	release = func() { b.memory.disk.Release(size) }
+	defer func() {
+		if err != nil {
+			release()
+		}
+	}()
 	file, err := os.CreateTemp(b.temp, "hallmark-file-*")
 	if err != nil {
 		return File{}, nil, unreadable(b.object, fmt.Errorf("keeping a large file for the analyzers: %w", err))
 	}
 	_ = os.Remove(file.Name()) // gone with its last descriptor, whatever happens to this process
-	if _, err := io.Copy(writerOnly{file, b.object}, body); err != nil {
+	release = func() {
 		_ = file.Close()
-		return File{}, nil, err
+		b.memory.disk.Release(size)
 	}
-	return File{ReaderAt: file}, func() { _ = file.Close() }, nil
+	_, err = io.Copy(writerOnly{file, b.object}, body)
+	return File{ReaderAt: file}, release, err
 }
 
 // writerOnly marks errors of the temporary file, so that a full disk is not taken for a bad image.

@@ -54,16 +54,17 @@ func (c *Contents) userPath(env map[string]string, who account) *PathFact {
 // commandsOn looks up every command that who finds in the folders: of several with one name the first counts.
 func (c *Contents) commandsOn(folders []string, who account) map[string]CommandFact {
 	t, commands := c.tree, map[string]CommandFact{}
-	open := map[int32]bool{}
+	open, seen := map[int32]bool{}, map[int32]bool{}
 	for _, folder := range folders {
 		at := folder
 		if !strings.HasPrefix(at, "/") {
 			at = c.Config.Config.WorkingDir + "/" + at // as execvp does
 		}
 		id, ok := t.find(at, true)
-		if !ok || t.typeOf(id) != Directory || !t.reachable(id, who, open) {
+		if !ok || seen[id] || t.typeOf(id) != Directory || !t.reachable(id, who, open) {
 			continue
 		}
+		seen[id] = true
 		for child := t.nodes[id].child; child != none; child = t.nodes[child].next {
 			name := path.Base(t.nodes[child].path)
 			if _, known := commands[name]; known {

@@ -1,8 +1,11 @@
 package image
 
 import (
+	"bytes"
 	"fmt"
 	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // Facts derives what is true of the image. It reads nothing but c.
@@ -28,20 +31,25 @@ func (c *Contents) Facts(options FactsOptions) (*Facts, error) {
 	facts.Config = configFacts(c.Config, facts.Users)
 	who := accountOf(c.Config.Config.User, facts.Users, facts.Groups)
 	c.commandFacts(facts, who)
-	facts.Java = t.javaFacts(facts.Commands)
+	var err error
+	if facts.Java, err = t.javaFacts(facts.Commands, limits); err != nil {
+		return nil, err
+	}
 	facts.Scripts = t.scriptFacts()
 	c.layerFacts(facts)
 	facts.Caches = c.cacheFacts()
-	var err error
 	if facts.Files, err = t.fileFacts(options.Files, limits); err != nil {
 		return nil, err
 	}
-	return facts, facts.afford(limits)
+	return facts, facts.afford(t, limits)
 }
 
 // afford refuses facts that are too many to judge.
-func (f *Facts) afford(limits Limits) error {
-	total := len(f.Files) + len(f.Packages) + len(f.Commands) + len(f.UserCommands) + len(f.Users) + len(f.Groups) + len(f.Scripts) + len(f.Java)
+func (f *Facts) afford(t *tree, limits Limits) error {
+	if t.effort.Load() > mostEffort {
+		return overLimit("the image's facts", verdict.Place{}, "of time for symbolic links", mostEffort, "the image's symbolic links are too entangled to follow")
+	}
+	total := len(f.Files) + len(f.Packages) + len(f.Commands) + len(f.UserCommands) + len(f.Users) + len(f.Groups) + len(f.Scripts) + len(f.Java) + len(f.Caches)
 	if total > limits.Facts {
 		return tooManyFacts(limits)
 	}
@@ -76,14 +84,9 @@ func (c *Contents) layerFacts(facts *Facts) {
 
 func (t *tree) scriptFacts() map[string]string {
 	scripts := map[string]string{}
-	for id := range t.nodes {
-		n := &t.nodes[id]
-		if n.removed || n.entry == none || len(t.layers[n.layer].Bodies) == 0 {
-			continue
-		}
-		if body, ok := t.bodyOf(int32(id)); ok && len(body) > 2 && body[:2] == "#!" {
-			scripts["/"+n.path] = body
-		}
+	isScript := func(layer *LayerRecord, file string) bool { return bytes.HasPrefix(layer.Bodies[file], []byte("#!")) }
+	for own, at := range t.survivors(isScript) {
+		scripts["/"+at] = string(t.layers[own.layer].Bodies[own.path])
 	}
 	return scripts
 }

@@ -7,9 +7,12 @@ import (
 	"strings"
 )
 
+// mostHomes bounds how many release files are parsed.
+const mostHomes = 1000
+
 // javaFacts lists every folder that holds bin/java: a JDK, a JRE, or the jre folder of a JDK 8, which counts as a part
 // of its JDK.
-func (t *tree) javaFacts(commands map[string]CommandFact) []JavaFact {
+func (t *tree) javaFacts(commands map[string]CommandFact, limits Limits) ([]JavaFact, error) {
 	homes := []JavaFact{}
 	onPath := commands["java"].Target
 	for id := range t.nodes {
@@ -31,6 +34,9 @@ func (t *tree) javaFacts(commands map[string]CommandFact) []JavaFact {
 				continue
 			}
 		}
+		if len(homes) == mostHomes {
+			return nil, tooManyFacts(limits)
+		}
 		v := variables(release)
 		homes = append(homes, JavaFact{
 			Home: "/" + home, Version: v["JAVA_VERSION"], RuntimeVersion: v["JAVA_RUNTIME_VERSION"], Vendor: v["IMPLEMENTOR"],
@@ -38,7 +44,7 @@ func (t *tree) javaFacts(commands map[string]CommandFact) []JavaFact {
 		})
 	}
 	slices.SortFunc(homes, func(a, b JavaFact) int { return cmp.Compare(a.Home, b.Home) })
-	return homes
+	return homes, nil
 }
 
 func (t *tree) holdsJava(home string) bool {

@@ -45,7 +45,7 @@ func (r *Reader) Read(ctx context.Context, img v1.Image) (*Contents, error) {
 	if err := read.all(ctx, contents.Layers, layers); err != nil {
 		return nil, err
 	}
-	if contents.tree, err = merge(contents.Layers); err != nil {
+	if contents.tree, err = merge(contents.Layers, read.Limits); err != nil {
 		return nil, err
 	}
 	return contents, nil

@@ -32,7 +32,10 @@ func (c *Contents) Results(key string) iter.Seq[Found] {
 // EveryResult is Results together with the files that later layers hide.
 func (c *Contents) EveryResult(key string) iter.Seq[Found] {
 	return func(yield func(Found) bool) {
-		survivors := c.tree.survivors(key)
+		survivors := c.tree.survivors(func(layer *LayerRecord, file string) bool {
+			_, ok := layer.Results[key][file]
+			return ok
+		})
 		for i := range c.Layers {
 			results := c.Layers[i].Results[key]
 			for _, name := range slices.Sorted(maps.Keys(results)) {
@@ -56,16 +59,18 @@ type place struct {
 	path  string
 }
 
-// survivors says, for each file that the analyzer has a result for, under which path a container sees it.
-func (t *tree) survivors(key string) map[place]string {
+// survivors says, for each file that wanted names, under which path a container sees it; files that it does not see
+// are left out.
+func (t *tree) survivors(wanted func(layer *LayerRecord, file string) bool) map[place]string {
 	survivors := map[place]string{}
 	for id := range t.nodes {
 		n := &t.nodes[id]
 		if n.removed || n.entry == none || t.typeOf(int32(id)) != Regular {
 			continue
 		}
-		own := t.layers[n.layer].Entries.At(int(n.entry)).Path
-		if _, wanted := t.layers[n.layer].Results[key][own]; !wanted {
+		layer := &t.layers[n.layer]
+		own := layer.Entries.At(int(n.entry)).Path
+		if !wanted(layer, own) {
 			continue
 		}
 		// Of several hard links the one that bears the file's own path counts, else the first by name.

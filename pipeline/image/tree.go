@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync/atomic"
 
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -15,8 +16,11 @@ import (
 // million of them cost no copies.
 type tree struct {
 	layers []LayerRecord
+	limits Limits
 	nodes  []node
 	index  map[string]int32 // by canonical path: clean, no symbolic link among its folders
+	made   int64            // bytes of the paths that are no substrings
+	effort atomic.Int64     // spent on following paths, see walkedOn
 }
 
 type node struct {
@@ -33,11 +37,19 @@ const (
 	root = int32(0)
 	// mostLinks is how many symbolic links Linux follows in one path.
 	mostLinks = 40
+	// mostEffort bounds the time that an image of entangled links can take: about a minute. Honest images of a
+	// million files stay below a tenth of it.
+	mostEffort = 8 * gib
 )
 
 // merge lays the layers over each other, bottom first.
-func merge(layers []LayerRecord) (*tree, error) {
-	t := &tree{layers: layers, index: map[string]int32{".": root}}
+func merge(layers []LayerRecord, limits Limits) (*tree, error) {
+	entries := 0
+	for i := range layers {
+		entries += layers[i].Entries.Len()
+	}
+	t := &tree{layers: layers, limits: limits, nodes: make([]node, 0, entries+1), index: make(map[string]int32, entries+1)}
+	t.index["."] = root
 	t.nodes = append(t.nodes, node{path: ".", parent: none, child: none, next: none, previous: none, layer: none, entry: none, madeIn: none})
 	for i := range layers {
 		// Whiteouts speak of the layers below only, wherever they stand in the tar.
@@ -96,8 +108,9 @@ func (t *tree) add(layer, index int32, entry Entry) error {
 		return err
 	}
 	name := entry.Path
-	if where := t.nodes[parent].path; where != strings.TrimSuffix(dir, "/") && (where != "." || dir != "") {
+	if where := t.nodes[parent].path; where != strings.TrimSuffix(dir, "/") && dir != "" {
 		name = join(where, base)
+		t.made += int64(len(name))
 	}
 	linkLayer, linkEntry := layer, index
 	if entry.Type == Hardlink {
@@ -130,44 +143,54 @@ func (t *tree) folder(layer int32, dir, entry string) (int32, error) {
 	if id, ok := t.index[dir]; ok && t.typeOf(id) == Directory {
 		return id, nil
 	}
-	at, links, rest := root, 0, dir
-	for rest != "" {
-		var component string
-		component, rest, _ = strings.Cut(rest, "/")
-		switch component {
-		case "", ".":
-			continue
-		case "..":
-			at = max(t.nodes[at].parent, root)
-			continue
-		}
-		name := join(t.nodes[at].path, component)
-		id, ok := t.index[name]
-		if !ok {
-			at = t.insert(at, name, none, none, layer)
-			continue
-		}
-		switch t.typeOf(id) {
-		case Directory:
-			at = id
-		case Symlink:
-			if links++; links > mostLinks {
-				return 0, t.malformed(int(layer), entry, "its folder is a loop of symbolic links")
+	w := newWalk(dir)
+	for {
+		name, state := w.next(t)
+		switch state {
+		case walkEnded:
+			return w.at, t.affordable(int(layer), entry)
+		case walkLooped:
+			return 0, t.malformed(int(layer), entry, "its folder is a loop of symbolic links")
+		case walkMissing:
+			if err := t.affordable(int(layer), entry); err != nil {
+				return 0, err
 			}
-			link := t.entry(id).Link
-			if strings.HasPrefix(link, "/") {
-				at = root
+			if !w.direct {
+				t.made += int64(len(name))
 			}
-			rest = link + "/" + rest
-		default:
-			if t.nodes[id].madeIn == layer {
-				return 0, t.malformed(int(layer), entry, "its folder %s is a file", clip("/"+name))
+			w.at = t.insert(w.at, name, none, none, layer)
+		case walkFound:
+			id := w.found
+			if t.typeOf(id) == Symlink {
+				w.follow(t.entry(id).Link)
+				continue
 			}
-			t.remove(id)
-			at = t.insert(at, name, none, none, layer)
+			if t.typeOf(id) != Directory {
+				if t.nodes[id].madeIn == layer {
+					return 0, t.malformed(int(layer), entry, "its folder %s is a file", clip("/"+name))
+				}
+				t.remove(id)
+				id = t.insert(w.at, name, none, none, layer)
+			}
+			w.at = id
 		}
 	}
-	return at, nil
+}
+
+// affordable checks what the merged file system takes in memory and time.
+func (t *tree) affordable(layer int, entry string) error {
+	record := &t.layers[layer]
+	object, place := layerName(layer, len(t.layers), record.DiffID), verdict.Place{File: "/" + entry, Layer: record.DiffID}
+	switch {
+	case int64(len(t.nodes)) > 2*t.limits.ImageEntries:
+		return overLimit(object, place, "image_entries", t.limits.ImageEntries, "the image has too many folders that no layer names")
+	case t.made > t.limits.NameBytes:
+		return overLimit(object, place, "name_bytes", t.limits.NameBytes, "the names behind the image's symbolic links are too long together")
+	case t.effort.Load() > mostEffort:
+		return overLimit(object, place, "of time for symbolic links", mostEffort, "the image's symbolic links are too entangled to follow")
+	default:
+		return nil
+	}
 }
 
 func (t *tree) insert(parent int32, name string, layer, entry, madeIn int32) int32 {
@@ -225,9 +248,12 @@ func (t *tree) typeOf(id int32) Type {
 }
 
 func (t *tree) malformed(layer int, file, format string, args ...any) error {
+	return malformed(layerName(layer, len(t.layers), t.layers[layer].DiffID), t.place(layer, file), format, args...)
+}
+
+func (t *tree) place(layer int, file string) verdict.Place {
 	record := &t.layers[layer]
-	place := verdict.Place{File: "/" + file, Layer: record.DiffID, CreatedBy: maskedOnly(record.CreatedBy)}
-	return malformed(layerName(layer, len(t.layers), record.DiffID), place, format, args...)
+	return verdict.Place{File: "/" + file, Layer: record.DiffID, CreatedBy: maskedOnly(record.CreatedBy)}
 }
 
 // layerName is how people read a layer: "layer 3/7 sha256:0123456789ab".
