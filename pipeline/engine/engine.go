@@ -33,9 +33,10 @@ type Engine struct {
 	client *client.Client
 
 	// Of the embedded engine only.
-	root  string
-	key   []byte
-	child *child
+	root        string
+	snapshotter string
+	key         []byte
+	child       *child
 
 	closing atomic.Bool
 }
@@ -114,6 +115,7 @@ func (e *Engine) greet(ctx context.Context, o Options) error {
 	if err != nil {
 		return startError(o.Root, e.child.explain(err))
 	}
+	e.snapshotter = got.Snapshotter
 	e.reason = fmt.Sprintf("the embedded engine (%s, %s, state in %s)", got.Runtime, got.Snapshotter, o.Root)
 	if got.CABundle != "" {
 		progress.From(ctx).Notef("build steps trust the certificates in %s", got.CABundle)
@@ -123,6 +125,7 @@ func (e *Engine) greet(ctx context.Context, o Options) error {
 
 // connect opens a client that never goes idle: a connection to the child cannot be found again by address.
 func connect(ctx context.Context, address string, dial func(context.Context, string) (net.Conn, error), more []client.ClientOpt) (*client.Client, error) {
+	quiet()
 	opts := append([]client.ClientOpt{client.WithGRPCDialOption(grpc.WithIdleTimeout(0))}, more...)
 	if dial != nil {
 		opts = append(opts, client.WithContextDialer(dial))

@@ -1,0 +1,153 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	gwpb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/solver/errdefs"
+	digest "github.com/opencontainers/go-digest"
+
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// StepError is a failure at one place of the Dockerfile, told so that one need not look elsewhere.
+type StepError struct {
+	File    string
+	Line    int      // from 1; 0: unknown
+	Source  []string // the lines of the instruction
+	Output  []string // the last lines that the step wrote
+	Problem string   // "exit code 100"
+}
+
+const maxSource = 12 // lines of a long instruction that are shown
+
+func (e *StepError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", place(e.File, e.Line), e.Problem)
+	for i, line := range e.Source {
+		if i == maxSource {
+			fmt.Fprintf(&b, "\n  %4s | … %d more lines", "", len(e.Source)-maxSource)
+			break
+		}
+		fmt.Fprintf(&b, "\n  %4d | %s", e.Line+i, line)
+	}
+	if len(e.Output) > 0 {
+		b.WriteString("\n  the step's last output:")
+		for _, line := range e.Output {
+			b.WriteString("\n       > " + line)
+		}
+	}
+	if len(e.Source)+len(e.Output) > 0 {
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// outage are the words in which resolvers, dialers and registries say that they, not the image, are the trouble.
+var outage = regexp.MustCompile(`(?i)no such host|connection refused|connection reset|i/o timeout|tls handshake timeout|` +
+	`server misbehaving|network is unreachable|no route to host|context deadline exceeded|unexpected EOF|` +
+	`(status|code)[^\n]{0,40}\b(429|5\d\d)\b|\b(429 too many requests|50[0234] [a-z])|temporary failure in name resolution|` +
+	`could not resolve|connection timed out|failed to establish a new connection|temporarily unavailable|x509: certificate signed by unknown authority`)
+
+var (
+	refused = regexp.MustCompile(`(?i)pull access denied|insufficient_scope|unauthorized|authorization failed|\b40[13] (unauthorized|forbidden)|: denied`)
+	missing = regexp.MustCompile(`(?i)failed to resolve source metadata for ([^\s:]+(:[^\s:]+)*).*: not found`)
+)
+
+// explain turns an engine's error into a verdict. Whose fault it is follows from where it happened: a step that ran
+// and failed is the image's, unless its own words tell of an outage; what happened before a step ran is the
+// surroundings', unless it is plain that the Dockerfile asks for what cannot be.
+func explain(ctx context.Context, err error, file *dockerfile, watched *watcher) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if found := (*verdict.Error)(nil); errors.As(err, &found) {
+		return err
+	}
+	text := secret.Redact(err.Error())
+	at := locate(err, file)
+	if exit := (*gwpb.ExitError)(nil); errors.As(err, &exit) {
+		return stepFailed(at, exit, vertexOf(err), watched)
+	}
+	fault := &verdict.Error{Doing: "building", Object: display(file.path), Cause: errors.New(shorten(text))}
+	if at.Line > 0 {
+		at.Problem = shorten(text)
+		fault.Cause = at
+	}
+	switch {
+	case missing.MatchString(text):
+		fault.Code, fault.Remedy = "build.base-not-found", "Correct the image's name or tag, or push it first"
+		fault.Cause = errors.Join(verdict.ErrUsage, fault.Cause)
+		fault.Cause = usageCause{fault.Cause}
+	case refused.MatchString(text):
+		fault.Code, fault.Remedy = "build.base-denied", "Check the image's name, and give credentials for its registry"
+		fault.Cause = usageCause{fault.Cause}
+	case outage.MatchString(text):
+		fault.Verdict, fault.Code = verdict.Inconclusive, "build.unreachable"
+		fault.Remedy = "Run again once it can be reached; finished steps are kept"
+	case at.Line > 0:
+		fault.Verdict, fault.Code, fault.Remedy = verdict.Fail, "build.dockerfile", "Correct the instruction"
+	default:
+		fault.Verdict, fault.Code, fault.Remedy = verdict.Inconclusive, "build.engine", "Run again; if it happens again, see the engine's log"
+	}
+	return fault
+}
+
+// usageCause marks a cause as a mistake in what the user wrote without changing its words.
+type usageCause struct{ error }
+
+// Unwrap gives both the cause and the mark.
+func (u usageCause) Unwrap() []error { return []error{u.error, verdict.ErrUsage} }
+
+func stepFailed(at *StepError, exit *gwpb.ExitError, id digest.Digest, watched *watcher) error {
+	at.Output = watched.tailOf(id)
+	at.Problem = fmt.Sprintf("the step ended with exit code %d", exit.ExitCode)
+	if exit.ExitCode == gwpb.UnknownExitStatus {
+		at.Problem = "the step could not be run: " + shorten(secret.Redact(exit.Error()))
+	}
+	fault := &verdict.Error{
+		Verdict: verdict.Fail, Code: "build.step-failed", Doing: "building", Object: at.File, Cause: at,
+		Remedy: "Correct the instruction, or what it runs",
+	}
+	if outage.MatchString(strings.Join(at.Output, "\n")) {
+		fault.Verdict, fault.Code = verdict.Inconclusive, "build.step-unreachable"
+		fault.Remedy = "Run again once what the step fetches from can be reached"
+	}
+	return fault
+}
+
+// locate finds the lines of the Dockerfile that err is about.
+func locate(err error, file *dockerfile) *StepError {
+	at := &StepError{File: display(file.path)}
+	for _, source := range errdefs.Sources(err) {
+		for _, one := range source.Ranges {
+			first, last := int(one.Start.Line), int(max(one.End.Line, one.Start.Line))
+			at.Line, at.Source = first, file.excerpt(first, last)
+		}
+	}
+	return at
+}
+
+func vertexOf(err error) digest.Digest {
+	var found *errdefs.VertexError
+	if errors.As(err, &found) {
+		return digest.Digest(found.Digest)
+	}
+	return ""
+}
+
+// shorten drops what layers of software put before the cause, which says nothing to people.
+func shorten(text string) string {
+	for _, prefix := range []string{"failed to solve: ", "failed to run Build function: ", "rpc error: code = Unknown desc = "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	if strings.HasPrefix(text, "failed to ") && strings.Count(text, ": ") > 2 {
+		return text
+	}
+	return strings.TrimSpace(text)
+}

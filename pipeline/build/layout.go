@@ -1,0 +1,175 @@
+package build
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	digest "github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// layoutFolder is an OCI image layout on disk. Blobs in it are never rewritten.
+type layoutFolder string
+
+func (l layoutFolder) blobs() string { return filepath.Join(string(l), "blobs", "sha256") }
+
+func (l layoutFolder) path(sum digest.Digest) string { return filepath.Join(l.blobs(), sum.Encoded()) }
+
+// has says whether the blob is there in its full size; size 0 does not look.
+func (l layoutFolder) has(sum digest.Digest, size int64) bool {
+	info, err := os.Stat(l.path(sum))
+	return err == nil && (size == 0 || info.Size() == size)
+}
+
+// open makes the folder and takes it for this build; the file that it returns lets go of it when closed.
+func (l layoutFolder) open() (*os.File, error) {
+	if err := os.MkdirAll(l.blobs(), 0o755); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(filepath.Join(string(l), ".hallmark-lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = file.Close()
+		return nil, &verdict.Error{
+			Verdict: verdict.Inconclusive, Code: "build.layout-busy", Doing: "writing to", Object: string(l),
+			Cause: errors.New("another build writes to it"), Remedy: "Run again when it has ended, or name another folder",
+		}
+	}
+	return file, nil
+}
+
+// adopt takes a file that lies on the same file system in as a blob, by a second name.
+func (l layoutFolder) adopt(from string, sum digest.Digest) error {
+	if l.has(sum, 0) {
+		return nil
+	}
+	if err := os.Link(from, l.path(sum)); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("taking the blob %s into %s: %w", sum, string(l), err)
+	}
+	return nil
+}
+
+// put writes a small blob.
+func (l layoutFolder) put(body []byte) (digest.Digest, error) {
+	sum := digest.FromBytes(body)
+	if l.has(sum, int64(len(body))) {
+		return sum, nil
+	}
+	return sum, replace(l.path(sum), body)
+}
+
+// replace puts body at path in one move.
+func replace(path string, body []byte) error {
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, body) {
+		return nil
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name()) // no longer there once renamed
+	_, err = file.Write(body)
+	err = errors.Join(err, file.Chmod(0o644), file.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// newBlob is a blob that is being written; its name is known at the end.
+type newBlob struct {
+	folder layoutFolder
+	file   *os.File
+	sum    hash.Hash
+	size   int64
+}
+
+func (l layoutFolder) create() (*newBlob, error) {
+	file, err := os.CreateTemp(l.blobs(), ".new-")
+	if err != nil {
+		return nil, err
+	}
+	return &newBlob{folder: l, file: file, sum: sha256.New()}, nil
+}
+
+// Write adds to the blob.
+func (b *newBlob) Write(p []byte) (int, error) {
+	n, err := b.file.Write(p)
+	b.sum.Write(p[:n])
+	b.size += int64(n)
+	return n, err
+}
+
+// keep gives the blob its name.
+func (b *newBlob) keep() (digest.Digest, int64, error) {
+	sum := sumOf(b.sum)
+	if err := errors.Join(b.file.Chmod(0o644), b.file.Close()); err != nil {
+		return "", 0, err
+	}
+	return sum, b.size, os.Rename(b.file.Name(), b.folder.path(sum))
+}
+
+// discard drops the blob unless it was kept.
+func (b *newBlob) discard() {
+	_ = b.file.Close()
+	_ = os.Remove(b.file.Name())
+}
+
+// finish makes root the layout's only image, and drops what does not belong to it.
+func (l layoutFolder) finish(root ocispecs.Descriptor, referenced map[digest.Digest]bool) error {
+	version, err := json.Marshal(ocispecs.ImageLayout{Version: ocispecs.ImageLayoutVersion})
+	if err != nil {
+		return err
+	}
+	index, err := json.MarshalIndent(ocispecs.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageIndex, Manifests: []ocispecs.Descriptor{root},
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := replace(filepath.Join(string(l), ocispecs.ImageLayoutFile), version); err != nil {
+		return err
+	}
+	if err := replace(filepath.Join(string(l), ocispecs.ImageIndexFile), index); err != nil {
+		return err
+	}
+	referenced[root.Digest] = true
+	return l.drop(referenced)
+}
+
+// maxDropped bounds the work of one clean-up; what is left over goes with the next build.
+const maxDropped = 10_000
+
+func (l layoutFolder) drop(referenced map[digest.Digest]bool) error {
+	folder, err := os.Open(l.blobs())
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	names, err := folder.Readdirnames(maxDropped)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	for _, name := range names {
+		if !referenced[digest.NewDigestFromEncoded(digest.SHA256, name)] {
+			if err := os.Remove(filepath.Join(l.blobs(), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/containerd/platforms"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	"github.com/moby/buildkit/frontend/dockerfile/builder"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	digest "github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/tonistiigi/fsutil"
+
+	"github.com/hallmark-ci/hallmark/pipeline/engine"
+	"github.com/hallmark-ci/hallmark/pipeline/progress"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// Run builds the Dockerfile on e and leaves the candidate in Options.Layout.
+//
+// An error is a *verdict.Error where it says something about the image or its surroundings: a step that fails is the
+// image's fault; an engine that dies, or a registry that does not answer, is not.
+func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
+	started := time.Now()
+	o, err := o.check()
+	if err != nil {
+		return nil, err
+	}
+	if e.Kind() == engine.Docker {
+		return nil, usage("%s cannot export a candidate (it has no OCI exporter). Run as root for the embedded engine, or set BUILDKIT_HOST", e.Reason())
+	}
+	file, err := readDockerfile(o.Dockerfile)
+	if err != nil {
+		return nil, err
+	}
+	named, err := resolveContexts(o.Contexts, o.Context)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := readSecrets(o.Secrets)
+	if err != nil {
+		return nil, err
+	}
+	layout := layoutFolder(o.Layout)
+	lock, err := layout.open()
+	if err != nil {
+		return nil, fmt.Errorf("the folder for the build's result: %w", err)
+	}
+	defer lock.Close()
+
+	a := &assembly{
+		layout: layout, refiner: newRefiner(layout, o.Compression), explicit: o.SourceDateEpoch,
+		imageEpoch: imageEpoch(ctx, o), referenced: map[digest.Digest]bool{},
+	}
+	if a.export, err = newExport(layout, a.have, e.LinkBlob); err != nil {
+		return nil, fmt.Errorf("the folder for the build's result: %w", err)
+	}
+	defer a.export.close()
+
+	w := &witness{}
+	watched := newWatcher()
+	exported, err := solve(ctx, e, o, named, secrets, a, w, watched)
+	if err != nil {
+		return nil, explain(ctx, e.Blame(err), file, watched)
+	}
+	root, err := assemble(ctx, a, exported)
+	if err != nil {
+		return nil, err
+	}
+	candidate := &Candidate{
+		Layout: o.Layout, Digest: root.Digest.String(), MediaType: root.MediaType, Size: root.Size, Platforms: platformsOf(o, a.first),
+		Bases: w.named(file, o.Args, named), Dockerfile: o.Dockerfile, Steps: mapSteps(file.chain(file.stage(o.Target), o.Args), a.first),
+		SourceDateEpoch: a.date, LayerEpoch: a.epoch, Started: started, Finished: time.Now(),
+	}
+	candidate.CachedSteps, candidate.TotalSteps = watched.counts()
+	return candidate, nil
+}
+
+// imageEpoch is the image's own date where something says it: the caller, or git.
+func imageEpoch(ctx context.Context, o Options) *time.Time {
+	if o.SourceDateEpoch != nil {
+		return o.SourceDateEpoch
+	}
+	if when, found := commitTime(ctx, o.Context); found {
+		return &when
+	}
+	progress.From(ctx).Notef("the image is dated like its base: no source date was given, and the context is not under git")
+	return nil
+}
+
+// solve has the engine build and export; the descriptor is that of what came into the scratch store.
+func solve(ctx context.Context, e *engine.Engine, o Options, named contexts, secrets secretStore, a *assembly, w *witness, watched *watcher) (ocispecs.Descriptor, error) {
+	var root ocispecs.Descriptor
+	opt, err := solveOptions(o, named, secrets, a)
+	if err != nil {
+		return root, err
+	}
+	status := make(chan *client.SolveStatus, 16)
+	done := make(chan struct{})
+	go func() { watched.watch(ctx, status); close(done) }()
+	response, err := e.Client().Build(ctx, opt, "", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
+		w.Client = c
+		result, err := builder.Build(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		return result, a.learn(result)
+	}, status)
+	<-done
+	if err != nil {
+		return root, err
+	}
+	text, err := base64.StdEncoding.DecodeString(response.ExporterResponse[exptypes.ExporterImageDescriptorKey])
+	if err == nil {
+		err = json.Unmarshal(text, &root)
+	}
+	if err != nil {
+		return root, fmt.Errorf("the engine's answer names no image: %w", err)
+	}
+	return root, nil
+}
+
+func assemble(ctx context.Context, a *assembly, exported ocispecs.Descriptor) (root ocispecs.Descriptor, err error) {
+	ctx, task := progress.Start(ctx, "dating and compressing layers")
+	defer func() { task.End(err) }()
+	root, err = a.root(ctx, exported)
+	if err != nil && ctx.Err() == nil {
+		err = &verdict.Error{
+			Verdict: verdict.Inconclusive, Code: "build.layout", Doing: "writing the candidate to", Object: string(a.layout), Cause: err,
+			Remedy: "Check that the folder's file system has room and may be written to",
+		}
+	}
+	return root, err
+}
+
+func solveOptions(o Options, named contexts, secrets secretStore, a *assembly) (client.SolveOpt, error) {
+	files, err := fsutil.NewFS(o.Context)
+	if err != nil {
+		return client.SolveOpt{}, usage("the build context %s: %v", o.Context, err)
+	}
+	beside, err := fsutil.NewFS(filepath.Dir(o.Dockerfile))
+	if err != nil {
+		return client.SolveOpt{}, usage("the Dockerfile %s: %v", o.Dockerfile, err)
+	}
+	locals := map[string]fsutil.FS{"context": files, "dockerfile": beside}
+	for name, local := range named.locals {
+		locals[name] = local
+	}
+	sum := sha256.Sum256([]byte(o.Context))
+	opt := client.SolveOpt{
+		FrontendAttrs: attributes(o, named),
+		LocalMounts:   locals,
+		OCIStores:     named.stores,
+		// By the key the engine finds its last copy of the context, and only changes are sent.
+		SharedKey:    hex.EncodeToString(sum[:]),
+		Session:      []session.Attachable{secretsprovider.NewSecretProvider(secrets)},
+		CacheImports: caches(o.CacheFrom),
+		CacheExports: caches(o.CacheTo),
+		Exports: []client.ExportEntry{{
+			Type: client.ExporterOCI,
+			// Raw layers: they are dated first and compressed once, here.
+			Attrs:       map[string]string{"tar": "false", "compression": "uncompressed", "oci-mediatypes": "true"},
+			OutputStore: a.export,
+		}},
+	}
+	if o.Credentials != nil {
+		opt.Session = append(opt.Session, engine.Credentials(o.Credentials))
+	}
+	return opt, nil
+}
+
+// attributes are the Dockerfile frontend's.
+func attributes(o Options, named contexts) map[string]string {
+	attrs := map[string]string{
+		"filename": filepath.Base(o.Dockerfile),
+		// The frontend is here already: this keeps a "# syntax=" line from sending it to fetch itself.
+		"cmdline": "builtin",
+	}
+	if o.Target != "" {
+		attrs["target"] = o.Target
+	}
+	if len(o.Platforms) > 0 {
+		attrs["platform"] = strings.Join(o.Platforms, ",")
+	}
+	if o.NoCache {
+		attrs["no-cache"] = ""
+	}
+	if o.SourceDateEpoch != nil {
+		attrs["build-arg:SOURCE_DATE_EPOCH"] = strconv.FormatInt(o.SourceDateEpoch.Unix(), 10)
+	}
+	for name, value := range o.Args {
+		attrs["build-arg:"+name] = value
+	}
+	for name, value := range o.Labels {
+		attrs["label:"+name] = value
+	}
+	for name, value := range named.attributes {
+		attrs[name] = value
+	}
+	return attrs
+}
+
+func caches(all []Cache) []client.CacheOptionsEntry {
+	out := make([]client.CacheOptionsEntry, 0, len(all))
+	for _, one := range all {
+		attrs := map[string]string{}
+		for name, value := range one.Attrs {
+			attrs[name] = value
+		}
+		out = append(out, client.CacheOptionsEntry{Type: one.Type, Attrs: attrs})
+	}
+	return out
+}
+
+func platformsOf(o Options, config ocispecs.Image) []string {
+	if len(o.Platforms) > 0 {
+		return o.Platforms
+	}
+	return []string{platforms.Format(config.Platform)}
+}
