@@ -73,6 +73,10 @@ func merge(layers []LayerRecord, limits Limits) (*tree, error) {
 
 func (t *tree) whiteout(layer int, entry Entry) error {
 	dir, base := path.Split(entry.Path)
+	name := strings.TrimPrefix(base, whiteoutPrefix)
+	if name == "" || name == "." || name == ".." {
+		return t.malformed(layer, entry.Path, "the whiteout names no file")
+	}
 	parent, ok := t.find(dir, true)
 	if !ok {
 		return nil // hides what is not there
@@ -84,10 +88,6 @@ func (t *tree) whiteout(layer int, entry Entry) error {
 		}
 	case strings.HasPrefix(base, metaPrefix):
 	default:
-		name := strings.TrimPrefix(base, whiteoutPrefix)
-		if name == "" || name == "." || name == ".." {
-			return t.malformed(layer, entry.Path, "the whiteout names no file")
-		}
 		if id, ok := t.index[join(t.nodes[parent].path, name)]; ok {
 			t.remove(id)
 		}
@@ -179,15 +179,16 @@ func (t *tree) folder(layer int32, dir, entry string) (int32, error) {
 
 // affordable checks what the merged file system takes in memory and time.
 func (t *tree) affordable(layer int, entry string) error {
-	record := &t.layers[layer]
-	object, place := layerName(layer, len(t.layers), record.DiffID), verdict.Place{File: "/" + entry, Layer: record.DiffID}
+	over := func(limit string, most int64, what string) error {
+		return overLimit(layerName(layer, len(t.layers), t.layers[layer].DiffID), t.place(layer, entry), limit, most, "%s", what)
+	}
 	switch {
 	case int64(len(t.nodes)) > 2*t.limits.ImageEntries:
-		return overLimit(object, place, "image_entries", t.limits.ImageEntries, "the image has too many folders that no layer names")
+		return over("image_entries", t.limits.ImageEntries, "the image has too many folders that no layer names")
 	case t.made > t.limits.NameBytes:
-		return overLimit(object, place, "name_bytes", t.limits.NameBytes, "the names behind the image's symbolic links are too long together")
+		return over("name_bytes", t.limits.NameBytes, "the names behind the image's symbolic links are too long together")
 	case t.effort.Load() > mostEffort:
-		return overLimit(object, place, "of time for symbolic links", mostEffort, "the image's symbolic links are too entangled to follow")
+		return over("of time for symbolic links", mostEffort, "the image's symbolic links are too entangled to follow")
 	default:
 		return nil
 	}
