@@ -91,7 +91,7 @@ func (c *canvas) steps(steps []Step) {
 		sign := s.Sign()
 		head := fmt.Sprintf("%s %s %7s  ", c.paint(sign, signPaint(sign)), pad(Fit(Clean(s.Name), name), name), elapsed)
 		indent := 2 + name + 1 + 7 + 2
-		for i, line := range wrap(Clean(shortened(said)), c.width-indent) {
+		for i, line := range Wrap(Clean(shortened(said)), c.width-indent) {
 			if i > 0 {
 				head = strings.Repeat(" ", indent)
 			}
@@ -154,7 +154,7 @@ func (c *canvas) finding(f verdict.Finding) {
 		title += " in " + Clean(f.Package.Name+" "+f.Package.Installed)
 	}
 	c.line("%s %s  %s", c.paint("✗", red), c.paint(title, bold), c.paint(string(f.Severity), severityPaint(f.Severity)))
-	for _, line := range wrap(Clean(or(f.Message, f.Title)), c.width-2) {
+	for _, line := range Wrap(Clean(or(f.Message, f.Title)), c.width-2) {
 		c.line("  %s", line)
 	}
 	if place := f.Place.String(); place != "" {
@@ -172,7 +172,7 @@ func (c *canvas) finding(f verdict.Finding) {
 // field writes a named value, wrapped beside its name.
 func (c *canvas) field(name, value string, p paint) {
 	head := "  " + pad(name, 8) + " "
-	for i, line := range wrap(Clean(value), c.width-cells(head)) {
+	for i, line := range Wrap(Clean(value), c.width-cells(head)) {
 		if i > 0 {
 			head = strings.Repeat(" ", cells(head))
 		}
@@ -244,7 +244,7 @@ func (c *canvas) verdict(r Report) {
 	word := loud(r.Verdict, r.ExitCode)
 	c.line("")
 	head, indent := c.paint(word, bold, verdictPaint(r.Verdict, r.ExitCode))+"  ", cells(word)+2
-	for i, line := range wrap(Clean(r.Headline), c.width-indent) {
+	for i, line := range Wrap(Clean(r.Headline), c.width-indent) {
 		if i > 0 {
 			head = strings.Repeat(" ", indent)
 		}

@@ -139,9 +139,9 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-cells(text)))
 }
 
-// wrap breaks text between words into lines of width columns. A word that is longer, such as a reference or a path,
+// Wrap breaks text between words into lines of width columns. A word that is longer, such as a reference or a path,
 // keeps its own line unbroken, so that it can be copied.
-func wrap(text string, width int) []string {
+func Wrap(text string, width int) []string {
 	var lines []string
 	line := ""
 	for _, word := range strings.Fields(text) {
@@ -170,7 +170,7 @@ func tail(text string, lines, bytes int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// Redacted is a copy of v in which every text has gone through secret.Redact.
+// redacted is a copy of v in which every text has gone through secret.Redact.
 func redacted[T any](v T) T {
 	return redactedValue(reflect.ValueOf(v)).Interface().(T)
 }

@@ -82,7 +82,7 @@ func (c *canvas) evidence(all []Evidence, missing []Missing) {
 			c.line("  %s", c.paint(strings.TrimRight(text+row[4], " "), dim))
 			continue
 		}
-		lines := wrap(row[4], rest)
+		lines := Wrap(row[4], rest)
 		c.line("%s %s%s", c.paint(sign, mark), text, lines[0])
 		for _, line := range lines[1:] {
 			c.line("  %s%s", strings.Repeat(" ", cells(text)), line)
