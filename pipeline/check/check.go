@@ -49,9 +49,10 @@ type BuildFacts struct {
 
 // Base is one image that the build started from.
 type Base struct {
-	Ref    string `json:"ref"`    // as the Dockerfile names it, arguments filled in
+	Ref    string `json:"ref"`    // as it was resolved: docker.io/library/debian:13, oci-layout://PATH
 	Digest string `json:"digest"` // what it resolved to; empty where unknown
-	Pinned bool   `json:"pinned"` // the Dockerfile itself names the digest
+	Pinned bool   `json:"pinned"` // the reference itself names the digest
+	Line   int    `json:"line"`   // of the Dockerfile; 0: unknown
 }
 
 // Step is one instruction of the Dockerfile.

@@ -1,40 +1,106 @@
 package check_test
 
 import (
+	"flag"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/hallmark-ci/hallmark/pipeline/check"
 )
 
-// TestPacks runs every Rego test of every pack that the program carries, and fails for rules that have none.
+var update = flag.Bool("update", false, "write golden files and docs/policies.md anew")
+
+// TestPacks runs every Rego test of every pack that the program carries, and fails for rules that have none and for lines
+// that no test reaches.
 func TestPacks(t *testing.T) {
 	t.Parallel()
 	for _, name := range check.Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			packs, err := check.Load("", name)
+			report, err := check.Test(t.Context(), load(t, name)[0])
 			if err != nil {
 				t.Fatal(err)
 			}
-			report, err := check.Test(t.Context(), packs[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, test := range report.Tests {
-				t.Run(test.Name, func(t *testing.T) {
-					if !test.Passed {
-						t.Errorf("%s:%d: %s", test.File, test.Line, test.Message)
-					}
-				})
-			}
-			for _, id := range report.Untested {
-				_, rule, _ := strings.Cut(id, ".")
-				t.Errorf("%s has no tests: write test_%s_denies_… and test_%s_allows_…", id, rule, rule)
-			}
-			for _, line := range report.Uncovered {
-				t.Errorf("no test reaches %s", line)
+			judge(t, report)
+		})
+	}
+}
+
+func TestHelpersOfPacks(t *testing.T) {
+	t.Parallel()
+	judge(t, check.RunSharedTests(t.Context(), t))
+}
+
+func judge(t *testing.T, report check.TestReport) {
+	t.Helper()
+	if len(report.Tests) < 10 {
+		t.Errorf("only %d tests ran", len(report.Tests))
+	}
+	for _, test := range report.Tests {
+		t.Run(test.Name, func(t *testing.T) {
+			if !test.Passed {
+				t.Errorf("%s:%d: %s", test.File, test.Line, test.Message)
 			}
 		})
+	}
+	for _, id := range report.Untested {
+		_, rule, _ := strings.Cut(id, ".")
+		t.Errorf("%s has no tests: write test_%s_denies_… and test_%s_allows_…", id, rule, rule)
+	}
+	for _, line := range report.Uncovered {
+		t.Errorf("no test reaches %s", line)
+	}
+}
+
+func load(t testing.TB, names ...string) []*check.Pack {
+	t.Helper()
+	packs, err := check.Load("", names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packs
+}
+
+const (
+	beginReference = "<!-- What follows is made from the packs: go test ./pipeline/check -run Reference -update -->\n"
+	referenceFile  = "../../docs/policies.md"
+)
+
+// TestReference keeps docs/policies.md in step with the packs.
+func TestReference(t *testing.T) {
+	t.Parallel()
+	have, err := os.ReadFile(referenceFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, _, found := strings.Cut(string(have), beginReference)
+	if !found {
+		t.Fatalf("%s lacks the line %q", referenceFile, beginReference)
+	}
+	want := guide + beginReference + "\n" + check.Reference(load(t, "base", "spark", "promotion"))
+	if *update {
+		if err := os.WriteFile(referenceFile, []byte(want), 0o644); err != nil { //nolint:gosec // a document
+			t.Fatal(err)
+		}
+		return
+	}
+	if string(have) != want {
+		t.Errorf("%s is not what the packs say: run go test ./pipeline/check -run Reference -update", referenceFile)
+	}
+}
+
+// TestRulesSayEnough holds the packs' own texts to what the reports need of them.
+func TestRulesSayEnough(t *testing.T) {
+	t.Parallel()
+	for _, pack := range load(t, check.Names()...) {
+		for _, rule := range pack.Rules {
+			if strings.HasSuffix(rule.Title, ".") || len(rule.Title) > 70 {
+				t.Errorf("%s: the title must be short and without a full stop: %q", rule.ID, rule.Title)
+			}
+			if !strings.HasSuffix(rule.Remedy, ".") {
+				t.Errorf("%s: the remedy must be a sentence: %q", rule.ID, rule.Remedy)
+			}
+		}
 	}
 }

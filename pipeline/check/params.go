@@ -89,13 +89,11 @@ func (s *source) readParam(key, node *yaml.Node) (Param, *Problem) {
 	if p != nil {
 		return param, p
 	}
-	if param.Default, p = nil, nil; p == nil {
-		fitted, err := param.fit(v)
-		if err != nil {
-			return param, s.at(manifestName, defaultNode.Line, defaultNode.Column, "the default of %s: %s", what, err)
-		}
-		param.Default = fitted
+	fitted, err := param.fit(v)
+	if err != nil {
+		return param, s.at(manifestName, defaultNode.Line, defaultNode.Column, "the default of %s: %s", what, err)
 	}
+	param.Default = fitted
 	return param, nil
 }
 
@@ -174,7 +172,7 @@ func list(v any, t Type, item func(any) (any, bool)) (any, error) {
 	for _, e := range items {
 		fitted, ok := item(e)
 		if !ok {
-			return nil, fmt.Errorf("%v, in the list, makes it no value of the type %s", e, t)
+			return nil, fmt.Errorf("the list holds %v, so it is not of the type %s", e, t)
 		}
 		out = append(out, fitted)
 	}

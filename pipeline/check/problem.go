@@ -153,6 +153,8 @@ func suggestionFor(e *ast.Error) string {
 		return "Rules see facts only: functions that reach the network, the host or chance are not available to packs."
 	case isFunction:
 		return "Check the spelling, and that the package with this function is imported."
+	case strings.HasPrefix(e.Message, "unexpected eof"):
+		return "A brace, bracket, parenthesis or quote above is not closed."
 	case e.Code == ast.UnsafeVarErr:
 		return "Give the variable a value before it is used (:=, some … in …), or check the spelling."
 	case e.Code == ast.RecursionErr:

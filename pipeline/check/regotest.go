@@ -11,7 +11,9 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
+	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/tester"
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // TestTimeout bounds one Rego test.
@@ -99,14 +101,48 @@ func (p *Pack) runTests(ctx context.Context, modules, own map[string]*ast.Module
 	if err != nil {
 		return report, p.source.ofOPA(err)
 	}
+	failed := false
 	for outcome := range outcomes {
-		report.Tests = append(report.Tests, testResult(outcome))
+		result := testResult(outcome)
+		failed = failed || !result.Passed
+		report.Tests = append(report.Tests, result)
 	}
 	slices.SortFunc(report.Tests, func(a, b TestResult) int {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), strings.Compare(a.Name, b.Name))
 	})
 	report.Uncovered = uncovered(covered, own)
+	if failed {
+		p.explain(ctx, report.Tests, modules)
+	}
 	return report, nil
+}
+
+// explain runs failed tests once more under a tracer, which is slow, to say which of their expressions did not hold. Where
+// that cannot be found out, the test's name must do.
+func (p *Pack) explain(ctx context.Context, tests []TestResult, modules map[string]*ast.Module) {
+	compiler := newCompiler(p.schema).WithEnablePrintStatements(true)
+	if compiler.Compile(modules); compiler.Failed() {
+		return
+	}
+	for i := range tests {
+		if tests[i].Passed || tests[i].Message != "" {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, TestTimeout)
+		trace := topdown.NewBufferTracer()
+		query := rego.New(
+			rego.Query(fmt.Sprintf("data.%s.%s%s.%s", packagePrefix, p.Name, testSuffix, tests[i].Name)),
+			rego.Compiler(compiler), rego.Store(p.store()), rego.QueryTracer(trace),
+		)
+		_, err := query.Eval(limited)
+		cancel()
+		for _, event := range slices.Backward(*trace) {
+			if err == nil && event.Op == topdown.FailOp && event.Location != nil && event.Location.File == tests[i].File {
+				tests[i].Message = fmt.Sprintf("line %d does not hold: %s", event.Location.Row, event.Location.Text)
+				break
+			}
+		}
+	}
 }
 
 func testResult(r *tester.Result) TestResult {
@@ -119,8 +155,6 @@ func testResult(r *tester.Result) TestResult {
 		t.Message = strings.TrimSpace(r.Error.Error() + "\n" + t.Message)
 	case r.Skip:
 		t.Message = "it is marked as to do"
-	case r.Fail && r.FailedAt != nil:
-		t.Message = strings.TrimSpace(fmt.Sprintf("line %d does not hold: %s\n%s", r.FailedAt.Location.Row, r.FailedAt.Location.Text, t.Message))
 	}
 	return t
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -122,12 +123,11 @@ func (s *source) ruleMeta(file, id string, rule *ast.Rule) (*RuleMeta, *Problem)
 		return nil, p
 	}
 	note := rule.Annotations[len(rule.Annotations)-1]
-	if note.Location != nil {
-		loc = note.Location
-	}
 	m := &RuleMeta{ID: id, Title: strings.TrimSpace(note.Title), Description: strings.TrimSpace(note.Description), File: file, Line: rule.Loc().Row}
+	key := ""
 	bad := func(format string, args ...any) *Problem {
-		return s.at(file, loc.Row, loc.Col, "the rule %s: %s", id, fmt.Sprintf(format, args...))
+		row, column := s.metadataKey(file, note, rule, key)
+		return s.at(file, row, column, "the rule %s: %s", id, fmt.Sprintf(format, args...))
 	}
 	if m.Title == "" {
 		return nil, bad("title is missing in its METADATA")
@@ -136,13 +136,13 @@ func (s *source) ruleMeta(file, id string, rule *ast.Rule) (*RuleMeta, *Problem)
 		return nil, bad("schemas in METADATA are not supported: input is checked against the facts' own schema")
 	}
 	texts := map[string]string{}
-	for key, value := range note.Custom {
+	for _, key = range slices.Sorted(maps.Keys(note.Custom)) {
 		if !slices.Contains(customKeys, key) {
 			p := bad("its METADATA has no key custom.%s", visible(key))
 			p.Suggestion = didYouMean(key, slices.Clone(customKeys))
 			return nil, p
 		}
-		switch v := value.(type) {
+		switch v := note.Custom[key].(type) {
 		case string:
 			texts[key] = strings.TrimSpace(v)
 		case time.Time: // what YAML makes of a bare date
@@ -151,21 +151,38 @@ func (s *source) ruleMeta(file, id string, rule *ast.Rule) (*RuleMeta, *Problem)
 			return nil, bad("custom.%s in its METADATA must be a text", key)
 		}
 	}
-	for _, key := range customKeys {
+	for _, key = range customKeys {
 		if texts[key] == "" {
 			return nil, bad("custom.%s is missing in its METADATA", key)
 		}
 	}
+	key = "severity"
 	severity, err := verdict.ParseSeverity(texts["severity"])
 	if err != nil || severity == verdict.Unknown {
 		return nil, bad("custom.severity must be low, medium, high or critical, not %q", texts["severity"])
 	}
+	key = "effective"
 	effective, err := time.Parse(time.DateOnly, texts["effective"])
 	if err != nil {
 		return nil, bad("custom.effective must be a date, YYYY-MM-DD, not %q", texts["effective"])
 	}
 	m.Severity, m.Remedy, m.Source, m.Effective = severity, texts["remedy"], texts["source"], effective
 	return m, nil
+}
+
+// metadataKey finds the line of a METADATA comment that says key; the comment's first where none does.
+func (s *source) metadataKey(file string, note *ast.Annotations, rule *ast.Rule, key string) (row, column int) {
+	first := rule.Loc()
+	if note.Location != nil {
+		first = note.Location
+	}
+	for row := first.Row; key != "" && row < rule.Loc().Row; row++ {
+		text := lineOf(s.files[file], row)
+		if inner := strings.TrimLeft(text, "# \t"); strings.HasPrefix(inner, key+":") {
+			return row, len(text) - len(inner) + 1
+		}
+	}
+	return first.Row, first.Col
 }
 
 var customKeys = []string{"effective", "remedy", "severity", "source"}

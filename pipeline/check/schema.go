@@ -37,7 +37,7 @@ func inputSchema(about About, params []Param) (object, error) {
 	properties["build"] = shape(object{
 		"known":      object{"type": "boolean"},
 		"dockerfile": text,
-		"bases":      object{"type": "array", "items": shape(object{"ref": text, "digest": text, "pinned": object{"type": "boolean"}})},
+		"bases":      object{"type": "array", "items": shape(object{"ref": text, "digest": text, "pinned": object{"type": "boolean"}, "line": number})},
 		"steps":      object{"type": "array", "items": shape(object{"line": number, "instruction": text, "layer": text})},
 	})
 	return schema, nil

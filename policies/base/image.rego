@@ -130,12 +130,12 @@ deny.path contains sprintf("PATH holds %q, which is not an absolute folder", [el
 # description: A tag moves; the same Dockerfile then gives another image, and nobody can say what was tested.
 # custom:
 #   severity: medium
-#   remedy: Write the digest behind the base's tag in FROM, as in debian:13@sha256:…
+#   remedy: Write the digest behind the base's tag in FROM, such as debian:13@sha256:<digest>.
 #   source: https://docs.docker.com/build/building/best-practices/#pin-base-image-versions
 #   effective: 2025-01-01
-deny.base_pinned contains sprintf("the base %s is not pinned%s", [base.ref, resolved(base)]) if {
+deny.base_pinned contains {"message": sprintf("the base %s is not pinned%s", [base.ref, resolved(base)]), "line": base.line} if {
 	some base in input.build.bases
-	not base.pinned
+	movable(base)
 	not latest(base.ref)
 }
 
@@ -143,13 +143,19 @@ deny.base_pinned contains sprintf("the base %s is not pinned%s", [base.ref, reso
 # title: No base without a version
 # custom:
 #   severity: medium
-#   remedy: Name a version and a digest in FROM, as in debian:13@sha256:…
+#   remedy: Name a version and a digest in FROM, such as debian:13@sha256:<digest>.
 #   source: https://docs.docker.com/build/building/best-practices/#pin-base-image-versions
 #   effective: 2025-01-01
-deny.base_latest contains sprintf("the base %s means whatever is the latest%s", [base.ref, resolved(base)]) if {
+deny.base_latest contains {"message": sprintf("the base %s means whatever is the latest%s", [base.ref, resolved(base)]), "line": base.line} if {
 	some base in input.build.bases
-	not base.pinned
+	movable(base)
 	latest(base.ref)
+}
+
+# movable(base) holds for tags in a registry. A folder that the project gives to the build is no worse than its own files.
+movable(base) if {
+	not base.pinned
+	not startswith(base.ref, "oci-layout://")
 }
 
 resolved(base) := sprintf(" (it was %s this time)", [base.digest]) if base.digest != ""

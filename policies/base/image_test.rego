@@ -65,11 +65,11 @@ test_path_denies_relative_and_empty_elements if {
 
 test_path_allows_absolute_ones if deny.path == set() with input as testing.image
 
-base(ref, digest) := testing.built({"bases": [{"ref": ref, "digest": digest, "pinned": false}]})
+base(ref, digest) := testing.built({"bases": [{"ref": ref, "digest": digest, "pinned": false, "line": 3}]})
 
 test_base_pinned_denies_tags if {
-	deny.base_pinned == {"the base debian:13 is not pinned (it was sha256:ab this time)"} with input as base("debian:13", "sha256:ab")
-	deny.base_pinned == {"the base debian:13 is not pinned"} with input as base("debian:13", "")
+	deny.base_pinned == {{"message": "the base debian:13 is not pinned (it was sha256:ab this time)", "line": 3}} with input as base("debian:13", "sha256:ab")
+	deny.base_pinned == {{"message": "the base debian:13 is not pinned", "line": 3}} with input as base("debian:13", "")
 }
 
 test_base_pinned_allows_digests_and_unknown_builds if {
@@ -78,8 +78,16 @@ test_base_pinned_allows_digests_and_unknown_builds if {
 }
 
 test_base_latest_denies_latest_and_none if {
-	deny.base_latest == {"the base debian:latest means whatever is the latest"} with input as base("debian:latest", "")
-	deny.base_latest == {"the base host:5000/debian means whatever is the latest"} with input as base("host:5000/debian", "")
+	deny.base_latest == {{"message": "the base debian:latest means whatever is the latest", "line": 3}} with input as base("debian:latest", "")
+	deny.base_latest == {{"message": "the base host:5000/debian means whatever is the latest", "line": 3}} with input as base("host:5000/debian", "")
+}
+
+test_base_pinned_allows_folders_of_the_project if {
+	deny.base_pinned == set() with input as base("oci-layout:///work/base", "sha256:ab")
+}
+
+test_base_latest_allows_folders_of_the_project if {
+	deny.base_latest == set() with input as base("oci-layout:///work/base", "sha256:ab")
 }
 
 test_base_latest_allows_versions if deny.base_latest == set() with input as base("host:5000/debian:13", "")

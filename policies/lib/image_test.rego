@@ -15,7 +15,13 @@ test_file_follows_links if {
 		"/c": {"type": "symlink", "mode": "0777", "uid": 0, "gid": 0, "size": 0, "target": "gone", "layer": 0},
 	})
 	image.file("/a").mode == "0644" with input as given
+	image.file("/b").mode == "0644" with input as given
 	not image.file("/c") with input as given
+}
+
+test_base_is_the_last_element if {
+	image.base("/a/b.jar") == "b.jar"
+	image.base("b") == "b"
 }
 
 test_modes_are_read_by_digit if {
