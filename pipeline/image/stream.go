@@ -82,16 +82,20 @@ func openStream(ctx context.Context, object string, blob io.ReadCloser, limits L
 		full: make(chan chunk, chunks), free: make(chan []byte, chunks),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
+	// A blocked read of a slow source ends when its blob is closed.
+	unhook := context.AfterFunc(ctx, func() { _ = blob.Close() })
 	plain, err := s.decompress()
 	if err != nil {
+		unhook()
 		_ = blob.Close()
+		if ctx.Err() != nil {
+			err = unreadable(object, ctx.Err())
+		}
 		return nil, err
 	}
 	for range chunks {
 		s.free <- make([]byte, chunkSize)
 	}
-	// A blocked read of a slow source ends when its blob is closed.
-	unhook := context.AfterFunc(ctx, func() { _ = blob.Close() })
 	go func() {
 		defer close(s.done)
 		defer unhook()
@@ -152,10 +156,9 @@ func (s *stream) pump(ctx context.Context, plain io.Reader) {
 		switch {
 		case err == io.EOF:
 		case err != nil:
-			if ctx.Err() != nil {
-				err = ctx.Err() // the blob was closed under the read
+			if err = s.blame(err); ctx.Err() != nil {
+				err = unreadable(s.object, ctx.Err()) // the blob was closed under the read
 			}
-			err = s.blame(err)
 		default:
 			err = s.judge(total)
 		}
