@@ -50,6 +50,24 @@ func With(ctx context.Context, sink Sink) context.Context {
 	return context.WithValue(ctx, contextKey{}, &Task{sink: sink})
 }
 
+// Tee returns a context whose further tasks report to extra besides whoever watches already.
+func Tee(ctx context.Context, extra Sink) context.Context {
+	above := From(ctx)
+	if above == nil {
+		return With(ctx, extra)
+	}
+	task := *above
+	task.sink = both{above.sink, extra}
+	return context.WithValue(ctx, contextKey{}, &task)
+}
+
+type both [2]Sink
+
+func (b both) Event(event Event) {
+	b[0].Event(event)
+	b[1].Event(event)
+}
+
 // Task is something under way that people may want to watch. A nil *Task is valid and silent.
 type Task struct {
 	sink    Sink

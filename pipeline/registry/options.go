@@ -29,6 +29,8 @@ type Options struct {
 	Idle time.Duration
 	// Parallel is how many blobs are uploaded at once; 0: 4.
 	Parallel int
+	// Redirect maps host:port of a registry to where it really listens: what is meant for the one is dialled at the other.
+	Redirect map[string]string
 	// Transport carries the requests at the bottom of the chain; nil: a new http.Transport.
 	Transport http.RoundTripper
 	// UserAgent is what registries see in their logs; empty: "hallmark".
@@ -80,7 +82,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.Parallel, 4)
 	setDefault(&o.UserAgent, "hallmark")
 	if o.Transport == nil {
-		o.Transport = newTransport()
+		o.Transport = newTransport(o.Redirect)
 	}
 	return o, nil
 }
@@ -93,10 +95,10 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 // newTransport is the bottom of the chain: proxies from the environment, TLS as Go does it.
-func newTransport() *http.Transport {
+func newTransport(redirect map[string]string) *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:           redirected((&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext, redirect),
 		ForceAttemptHTTP2:     true,
 		MaxIdleConns:          64,
 		MaxIdleConnsPerHost:   16, // one or two hosts take all of the traffic

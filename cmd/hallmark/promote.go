@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hallmark-ci/hallmark/pipeline"
+	"github.com/hallmark-ci/hallmark/pipeline/report"
+	"github.com/hallmark-ci/hallmark/pipeline/subject"
+)
+
+func (a *app) promoteCommand() *cobra.Command {
+	var with pipeline.VerifyOptions
+	var tags []string
+	command := &cobra.Command{
+		Use:   "promote IMAGE",
+		Short: "Move golden tags to an image whose evidence holds",
+		Long: `Verify the evidence of an image that is in a registry already, a staging tag or repository@digest, and
+move the golden tags of the same repository to it. The move is compared, read back and recorded as
+signed evidence. Where a tag points to the image already, nothing is written.`,
+		Example: `  hallmark promote registry.example.com/platform/spark@sha256:… --tag golden --tag 3.5`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			asJSON, err := a.wantsJSON()
+			if err != nil {
+				return err
+			}
+			cfg, options, err := a.project(nil)
+			if err != nil {
+				return err
+			}
+			var golden []report.Golden
+			var verified *report.Verification
+			err = a.watched(cmd.Context(), cfg.Image, func(ctx context.Context) error {
+				golden, verified, err = pipeline.Promote(ctx, cfg, options, args[0], tags, with)
+				return err
+			})
+			if err != nil {
+				if verified != nil && verified.ExitCode != 0 {
+					if shown := a.showVerification(verified, asJSON); shown != nil {
+						return shown
+					}
+				}
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(a.out).Encode(map[string]any{"subject": verified.Subject, "golden": golden})
+			}
+			for _, g := range golden {
+				switch g.Move {
+				case report.Already:
+					fmt.Fprintf(a.out, "%s pointed to %s already; nothing was written\n", g.Ref, subject.Short(g.To))
+				default:
+					fmt.Fprintf(a.out, "%s moved from %s to %s\n", g.Ref, orNothing(g.From), subject.Short(g.To))
+				}
+			}
+			return nil
+		},
+	}
+	addVerifyFlags(command, &with)
+	command.Flags().StringArrayVar(&tags, "tag", nil, "golden tag to move (repeatable; default: promote.tags)")
+	return command
+}
+
+func orNothing(digest string) string {
+	if digest == "" {
+		return "nothing"
+	}
+	return subject.Short(digest)
+}

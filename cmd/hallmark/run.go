@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hallmark-ci/hallmark/pipeline"
+	"github.com/hallmark-ci/hallmark/pipeline/report"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var build buildFlags
+	command := &cobra.Command{
+		Use:   "run [FOLDER]",
+		Short: "Take the image from its Dockerfile to its golden tag",
+		Long: `Build the image that FOLDER's hallmark.yaml describes (this folder's, without an argument), check it,
+scan it, sign it, stage it, launch a cluster from it, and move its golden tags once that passes.
+What has valid signed evidence for the same digest, packs, database and settings is not done again.`,
+		Example: `  hallmark run
+  hallmark run images/spark --set scan.fail_on=critical --output json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			asJSON, err := a.wantsJSON()
+			if err != nil {
+				return err
+			}
+			cfg, options, err := a.project(args, build.sets()...)
+			if err != nil {
+				return err
+			}
+			var result *report.Report
+			err = a.watched(cmd.Context(), cfg.Image, func(ctx context.Context) error {
+				result, err = pipeline.Run(ctx, cfg, options)
+				return err
+			})
+			if result == nil {
+				return err
+			}
+			show := func() error { return report.Board(a.out, *result, width(a.out), coloured(a.out)) }
+			if asJSON {
+				show = func() error { return report.JSON(a.out, *result) }
+			}
+			if shown := show(); shown != nil {
+				return errors.Join(shown, err)
+			}
+			return ended{result.ExitCode}
+		},
+	}
+	build.add(command)
+	return command
+}

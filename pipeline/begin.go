@@ -1,0 +1,104 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/progress"
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
+	"github.com/hallmark-ci/hallmark/pipeline/sign"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// run is one run of the sentence. Its book is written by the steps and read by nobody before the end.
+type run struct {
+	*surroundings
+	id      string
+	owner   string
+	started time.Time
+	signer  *sign.Signer
+	book    *book
+}
+
+// begin opens what a run needs, and finds out what would stop it later: an unreadable key, a folder that cannot be written.
+func begin(ctx context.Context, cfg *config.Config, options Options) (*run, error) {
+	if len(cfg.Build.Platforms) > 1 {
+		return nil, fmt.Errorf("%w: a run takes one platform, and build.platforms names %s: run once for each, or use hallmark build",
+			verdict.ErrUsage, strings.Join(cfg.Build.Platforms, ", "))
+	}
+	now := time.Now()
+	r := &run{id: newRunID(now), owner: owner(), started: now, book: newBook()}
+	if err := os.MkdirAll(options.Home.run(r.id), 0o755); err != nil {
+		return nil, fmt.Errorf("%w: making the folder of the run: %w", verdict.ErrUsage, err)
+	}
+	var err error
+	if r.signer, err = loadSigner(cfg.Sign); err != nil {
+		return nil, err
+	}
+	// Whoever verifies needs the public key; without a key file this is the only place where it is.
+	if err := os.WriteFile(r.publicKey(options.Home), r.signer.PublicPEM(), 0o644); err != nil {
+		return nil, fmt.Errorf("%w: writing the public key: %w", verdict.ErrUsage, err)
+	}
+	r.surroundings, err = open(ctx, cfg, options)
+	return r, err
+}
+
+func (r *run) publicKey(home Home) string { return filepath.Join(home.run(r.id), "hallmark.pub") }
+
+// loadSigner opens the configured key, or makes one that lives as long as the run.
+func loadSigner(cfg config.Sign) (*sign.Signer, error) {
+	if cfg.Key == "" {
+		return sign.Ephemeral()
+	}
+	return sign.Load(cfg.Key, cfg.Password)
+}
+
+// watch returns ctx with the book's clock beside whatever shows progress.
+func (r *run) watch(ctx context.Context) context.Context {
+	ctx = progress.Tee(ctx, r.book)
+	if r.cfg.Sign.Key == "" {
+		r.book.note("Signed with a key that lived in memory for this run alone: the signature is worth nothing to anyone else.")
+	}
+	return ctx
+}
+
+// trusted are the public keys whose evidence this configuration believes.
+func (s *surroundings) trusted(files []string) ([][]byte, error) {
+	var keys [][]byte
+	for _, file := range files {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("%w: reading the public key: %w", verdict.ErrUsage, err)
+		}
+		keys = append(keys, pem)
+	}
+	if len(keys) > 0 {
+		return keys, nil
+	}
+	if s.cfg.Sign.Key == "" {
+		return nil, fmt.Errorf("%w: no public key to verify with: give --key hallmark.pub, or name the signing key in hallmark.yaml", verdict.ErrUsage)
+	}
+	if pem, found := publicBeside(s.cfg.Sign.Key); found {
+		return [][]byte{pem}, nil
+	}
+	signer, err := sign.Load(s.cfg.Sign.Key, s.cfg.Sign.Password)
+	if err != nil {
+		return nil, err
+	}
+	return [][]byte{signer.PublicPEM()}, nil
+}
+
+// publicBeside is the public key that `hallmark key new` and cosign write beside the private one: no password is needed for it.
+func publicBeside(private secret.Ref) ([]byte, bool) {
+	path, isFile := strings.CutPrefix(string(private), "file:")
+	if !isFile {
+		return nil, false
+	}
+	pem, err := os.ReadFile(strings.TrimSuffix(path, filepath.Ext(path)) + ".pub")
+	return pem, err == nil
+}

@@ -1,0 +1,104 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/report"
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// finish completes the report of a run that ended with err, and writes it beside the run's logs.
+func (r *run) finish(err error) (*report.Report, error) {
+	r.book.mu.Lock()
+	rep := r.book.report
+	r.book.mu.Unlock()
+
+	rep.Version, rep.RunID, rep.Hallmark, rep.Image = report.Version, r.id, r.version, r.cfg.Image
+	rep.Started, rep.Elapsed = r.started, time.Since(r.started)
+	rep.Verdict, rep.ExitCode = verdict.OfError(err), verdict.ExitCodeOf(err)
+	if rep.Golden == nil && rep.Subject.Repository != "" {
+		for _, tag := range r.cfg.Promote.Tags {
+			rep.Golden = append(rep.Golden, report.Golden{Ref: rep.Subject.Tagged(tag), Move: report.Untouched})
+		}
+	}
+	r.conclude(&rep, err)
+	if writeErr := r.write(&rep); writeErr != nil {
+		return &rep, errors.Join(err, writeErr)
+	}
+	return &rep, err
+}
+
+// conclude says in one sentence how the run ended, and in one what to do now.
+func (r *run) conclude(rep *report.Report, err error) {
+	known := (*verdict.Error)(nil)
+	errors.As(err, &known)
+	switch {
+	case err == nil:
+		rep.Headline, rep.Next = r.passed(rep)
+	case errors.Is(err, context.Canceled):
+		rep.Headline = "Interrupted; everything that was launched has been taken down"
+		rep.Next = "Run again: what is signed already is not repeated"
+	case known != nil:
+		rep.Headline, rep.Next = known.Doing, known.Remedy
+		if known.Cause != nil {
+			rep.Headline += ": " + known.Cause.Error()
+		}
+	default:
+		rep.Headline = err.Error()
+	}
+	if rep.Verdict == verdict.Inconclusive && rep.ExitCode == verdict.ExitInconclusive && rep.Next == "" {
+		rep.Next = "Run again: what is signed already is not repeated"
+	}
+	if rep.StagingTag != "" {
+		rep.VerifyCommand = r.verifyCommand(rep)
+	}
+}
+
+func (r *run) passed(rep *report.Report) (headline, next string) {
+	for _, golden := range rep.Golden {
+		switch golden.Move {
+		case report.Moved:
+			return fmt.Sprintf("%s is golden: %s", rep.Subject.Short(), golden.Ref), ""
+		case report.Already:
+			return fmt.Sprintf("%s was golden before: %s", rep.Subject.Short(), golden.Ref), ""
+		}
+	}
+	return rep.Subject.Short() + " passed every gate", "Promote it with: hallmark promote " + rep.Subject.String()
+}
+
+// verifyCommand is what to type to check what this run left in the registry.
+func (r *run) verifyCommand(rep *report.Report) string {
+	ref := rep.StagingTag
+	if rep.Verdict == verdict.Pass && len(rep.Golden) > 0 {
+		ref = rep.Golden[0].Ref
+	}
+	key := r.publicKey(r.home)
+	return "hallmark verify --key " + key + " " + ref
+}
+
+// write leaves the report in the run's folder as HTML, Markdown and JSON.
+func (r *run) write(rep *report.Report) error {
+	folder := r.home.run(r.id)
+	rep.Path = filepath.Join(folder, "report.html")
+	for name, render := range map[string]func(*bytes.Buffer) error{
+		"report.html": func(b *bytes.Buffer) error { return report.HTML(b, *rep) },
+		"summary.md":  func(b *bytes.Buffer) error { return report.Markdown(b, *rep) },
+		"report.json": func(b *bytes.Buffer) error { return report.JSON(b, *rep) },
+	} {
+		var text bytes.Buffer
+		if err := render(&text); err != nil {
+			return fmt.Errorf("drawing %s: %w", name, err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(secret.Redact(text.String())), 0o644); err != nil {
+			return fmt.Errorf("writing the report: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/engine"
+	"github.com/hallmark-ci/hallmark/pipeline/evidence"
+	"github.com/hallmark-ci/hallmark/pipeline/launch"
+	"github.com/hallmark-ci/hallmark/pipeline/launch/sandbox"
+	"github.com/hallmark-ci/hallmark/pipeline/report"
+	"github.com/hallmark-ci/hallmark/pipeline/sign"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// launch starts the staged image on each configured target, asks the probes, takes it down, and signs what came of it.
+func (r *run) launch(ctx context.Context, s staged, standing standing) error {
+	return r.book.step(ctx, stepLaunch, func(ctx context.Context) (outcome, error) {
+		if len(r.cfg.Launch) == 0 {
+			return skip("hallmark.yaml names no launch"), nil
+		}
+		var done, skipped []string
+		for i, cfg := range r.cfg.Launch {
+			inputs, err := launchInputs(cfg)
+			if err != nil {
+				return outcome{}, err
+			}
+			slot := string(cfg.Target) + "/" + string(cfg.Profile)
+			if v, stands := standing.find(evidence.KindLaunch, slot, inputs); stands {
+				r.book.reuse(v)
+				r.book.launchedBefore(v)
+				skipped = append(skipped, fmt.Sprintf("passed on %s: %s", day(v.At), v.Summary.Text))
+				continue
+			}
+			result, err := r.launchOne(ctx, s, cfg, i)
+			if err != nil {
+				return outcome{}, err
+			}
+			r.book.launched(result)
+			if err := r.testify(ctx, s, result, inputs); err != nil {
+				return outcome{}, err
+			}
+			if err := result.Err(); err != nil {
+				return outcome{}, err
+			}
+			done = append(done, fmt.Sprintf("%s: %s passed", slot, plural(len(result.Probes), "probe")))
+		}
+		if len(done) == 0 {
+			return skip("%s", strings.Join(skipped, "; ")), nil
+		}
+		return did("%s", strings.Join(append(done, skipped...), "; ")), nil
+	})
+}
+
+// launchOne runs one launch, on an engine folder of its own: the layers are really pulled, as a consumer would.
+func (r *run) launchOne(ctx context.Context, s staged, cfg config.Launch, index int) (*launch.Result, error) {
+	options := r.engineOptions()
+	options.Root = r.home.launchEngine()
+	runner, err := engine.Start(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	defer runner.Close()
+	target, err := sandbox.New(sandbox.Options{Engine: runner, Credentials: r.registry.Credentials})
+	if err != nil {
+		return nil, err
+	}
+	return launch.Run(ctx, target, launch.Spec{
+		Subject: s.subject, Profile: launch.Profile(cfg.Profile), Probes: probes(cfg.Probes),
+		Limits:  launch.Limits{Memory: int64(cfg.Limits.Memory), CPUs: cfg.Limits.CPUs, PIDs: cfg.Limits.PIDs},
+		Timeout: time.Duration(cfg.Timeout), RunID: r.id, Owner: r.owner,
+		LogPath: filepath.Join(r.home.run(r.id), fmt.Sprintf("launch-%d-%s-%s.log", index+1, cfg.Target, cfg.Profile)),
+	})
+}
+
+// probes turns the configured ones into the launch room's.
+func probes(all []config.Probe) []launch.Probe {
+	var out []launch.Probe
+	for _, p := range all {
+		switch {
+		case p.SparkPi != nil:
+			out = append(out, launch.Probe{Kind: launch.SparkPi, Partitions: p.SparkPi.Partitions, Timeout: time.Duration(p.SparkPi.Timeout)})
+		case p.Run != nil:
+			out = append(out, launch.Probe{Kind: launch.Command, Args: p.Run.Args, Contains: p.Run.Expect, Timeout: time.Duration(p.Run.Timeout)})
+		case p.Python != nil:
+			out = append(out, launch.Probe{Kind: launch.Python, Code: p.Python.Code, Contains: p.Python.Expect, Timeout: time.Duration(p.Python.Timeout)})
+		case p.HTTP != nil:
+			out = append(out, launch.Probe{
+				Kind: launch.HTTP, Port: p.HTTP.Port, Path: p.HTTP.Path, Status: p.HTTP.Status, Contains: p.HTTP.Expect, Timeout: time.Duration(p.HTTP.Timeout),
+			})
+		}
+	}
+	return out
+}
+
+// testify signs how the launch ended, pass or fail. What is not known is no evidence, and is not signed.
+func (r *run) testify(ctx context.Context, s staged, result *launch.Result, inputs string) error {
+	if result.Verdict == verdict.Inconclusive {
+		return nil
+	}
+	limits := map[string]string{}
+	for _, limit := range result.Limits {
+		limits[limit.Name] = limit.Asked + " enforced"
+		if !limit.Enforced {
+			limits[limit.Name] = limit.Asked + " not enforced: " + limit.Note
+		}
+	}
+	l := evidence.Launch{
+		Target: result.Target, Profile: string(result.Profile), Runtime: result.Runtime, Limits: limits, Started: result.Started, Finished: result.Finished,
+	}
+	for _, p := range result.Probes {
+		if p.Verdict == "" {
+			continue // never asked: nothing to testify
+		}
+		l.Probes = append(l.Probes, evidence.Probe{Name: p.Name, Verdict: p.Verdict, Reason: p.Reason, Elapsed: p.Elapsed.Milliseconds()})
+	}
+	statement, err := evidence.Launched(s.subject, l, r.mark(inputs, result.Verdict))
+	if err != nil {
+		return err
+	}
+	if err := r.signer.Attest(ctx, r.registry, statement, sign.AttestOptions{Tags: r.cfg.Sign.Tags}); err != nil {
+		return err
+	}
+	r.book.signed(r.signer, false, []evidence.Statement{statement})
+	return nil
+}
+
+func (b *book) launched(result *launch.Result) {
+	l := report.Launch{
+		Target: result.Target, Profile: string(result.Profile), ID: result.ID, Verdict: result.Verdict, Reason: result.Reason, Remedy: result.Remedy,
+		Started: result.Started, Elapsed: result.Finished.Sub(result.Started), Runtime: result.Runtime, LogPath: result.LogPath, LogTail: result.LogTail,
+	}
+	for _, limit := range result.Limits {
+		l.Limits = append(l.Limits, report.Limit(limit))
+	}
+	for _, p := range result.Probes {
+		l.Probes = append(l.Probes, report.Probe{Name: p.Name, Verdict: p.Verdict, Elapsed: p.Elapsed, Reason: cmp.Or(p.Reason, p.Skipped), Remedy: p.Remedy, Output: p.Output})
+	}
+	for _, event := range result.Events {
+		l.Events = append(l.Events, report.Event(event))
+	}
+	b.write(func(r *report.Report) { r.Launches = append(r.Launches, l) })
+}
+
+// launchedBefore writes down a launch that stands signed already.
+func (b *book) launchedBefore(v evidence.Verified) {
+	before, _, err := evidence.ParseLaunched(v.Statement)
+	if err != nil {
+		return // it was read before, or it would not stand
+	}
+	l := report.Launch{
+		Target: before.Target, Profile: before.Profile, Verdict: v.Summary.Verdict, Runtime: before.Runtime,
+		Started: before.Started, Elapsed: before.Finished.Sub(before.Started), Reused: true,
+	}
+	for name, words := range before.Limits {
+		asked, _, enforced := strings.Cut(words, " enforced")
+		l.Limits = append(l.Limits, report.Limit{Name: name, Asked: asked, Enforced: enforced})
+	}
+	for _, p := range before.Probes {
+		l.Probes = append(l.Probes, report.Probe{Name: p.Name, Verdict: p.Verdict, Reason: p.Reason, Elapsed: time.Duration(p.Elapsed) * time.Millisecond})
+	}
+	b.write(func(r *report.Report) { r.Launches = append(r.Launches, l) })
+}

@@ -1,0 +1,111 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/registry"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// EmbeddedHost is the name of the embedded registry in references and evidence, and the address that
+// `hallmark registry serve` listens on. A run serves its own on any free port and sends what is meant for this
+// name there, so that the name stays the same from run to run and two runs do not fight for one port.
+const EmbeddedHost = "127.0.0.1:5877"
+
+// Options are what every verb needs besides the configuration.
+type Options struct {
+	Home    Home
+	Version string // of the program, for evidence and reports
+}
+
+// surroundings are what the steps work with: what was asked, where things are kept, the registry. They hold no
+// result of any step.
+type surroundings struct {
+	cfg        *config.Config
+	home       Home
+	version    string
+	repository string // host/path of the image
+	registry   *registry.Client
+	local      *registry.Server // nil where no embedded registry is needed
+}
+
+// open prepares the surroundings for work on the image that the configuration names.
+func open(ctx context.Context, cfg *config.Config, options Options) (*surroundings, error) {
+	return openFor(ctx, cfg, options, repositoryOf(cfg.Image))
+}
+
+// openFor prepares the surroundings for work on any reference; the embedded registry is served if the reference is in it.
+func openFor(ctx context.Context, cfg *config.Config, options Options, reference string) (*surroundings, error) {
+	s := &surroundings{cfg: cfg, home: options.Home, version: options.Version, repository: repositoryOf(cfg.Image)}
+	connect := registry.Options{
+		PlainHTTP: cfg.Registry.PlainHTTP,
+		Auth:      credentials(cfg.Registry.Auth),
+		UserAgent: "hallmark/" + options.Version,
+	}
+	if strings.HasPrefix(reference, EmbeddedHost+"/") {
+		server, err := registry.Serve(ctx, registry.ServeOptions{Root: s.registryRoot()})
+		if err != nil {
+			return nil, err
+		}
+		s.local = server
+		connect.Redirect = map[string]string{EmbeddedHost: server.Addr()}
+	}
+	client, err := registry.New(connect)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	s.registry = client
+	return s, nil
+}
+
+func (s *surroundings) close() error {
+	if s.local == nil {
+		return nil
+	}
+	return s.local.Close()
+}
+
+func (s *surroundings) registryRoot() string {
+	if s.cfg.Registry.Root != "" {
+		return s.cfg.Registry.Root
+	}
+	return s.home.registry()
+}
+
+// repositoryOf is host/path of an image name, which without a host is one of the embedded registry.
+func repositoryOf(image string) string {
+	host, _, hasPath := strings.Cut(image, "/")
+	if hasPath && (strings.ContainsAny(host, ".:") || host == "localhost") {
+		return image
+	}
+	return EmbeddedHost + "/" + image
+}
+
+func credentials(auth map[string]config.Credential) map[string]registry.Credential {
+	converted := make(map[string]registry.Credential, len(auth))
+	for host, c := range auth {
+		converted[host] = registry.Credential{Username: c.Username, Password: c.Password, Token: c.Token}
+	}
+	return converted
+}
+
+// ServeRegistry serves the embedded registry on addr until ctx ends; ready is called once it answers.
+func ServeRegistry(ctx context.Context, cfg *config.Config, options Options, addr string, ready func(addr, root string)) error {
+	s := &surroundings{cfg: cfg, home: options.Home}
+	server, err := registry.Serve(ctx, registry.ServeOptions{Root: s.registryRoot(), Addr: addr})
+	if err != nil {
+		return err
+	}
+	ready(server.Addr(), s.registryRoot())
+	if err := server.Wait(); err != nil {
+		return &verdict.Error{
+			Verdict: verdict.Inconclusive, Code: "registry.stopped", Doing: "serving the embedded registry on", Object: server.Addr(),
+			Cause: fmt.Errorf("it stopped by itself: %w", err), Remedy: "Start it again",
+		}
+	}
+	return nil
+}

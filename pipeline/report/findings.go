@@ -1,0 +1,32 @@
+package report
+
+import (
+	"bufio"
+	"io"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// Findings lists what a gate found, for a terminal: those that block in full, the others in a line each.
+func Findings(w io.Writer, findings []verdict.Finding, width int, colour bool) error {
+	if width < 40 {
+		width = 80
+	}
+	c := &canvas{bufio.NewWriter(w), painter(colour), width}
+	for _, f := range findings {
+		if f.Blocking {
+			c.finding(f)
+		}
+	}
+	for _, f := range findings {
+		if f.Blocking {
+			continue
+		}
+		sign := "·"
+		if f.Waiver != nil {
+			sign = "–"
+		}
+		c.line("%s %s", c.paint(sign, dim), Fit(Clean(f.ID+": "+or(f.Message, f.Title)), width-2))
+	}
+	return c.Flush()
+}

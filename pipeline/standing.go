@@ -1,0 +1,67 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hallmark-ci/hallmark/pipeline/evidence"
+	"github.com/hallmark-ci/hallmark/pipeline/progress"
+	"github.com/hallmark-ci/hallmark/pipeline/registry"
+	"github.com/hallmark-ci/hallmark/pipeline/report"
+	"github.com/hallmark-ci/hallmark/pipeline/sign"
+	"github.com/hallmark-ci/hallmark/pipeline/subject"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// standing is what earlier runs have signed about a subject, verified under the key of this run.
+type standing struct {
+	present  bool // the registry has the subject's manifest
+	signed   bool
+	evidence []evidence.Verified
+}
+
+// standing asks the registry what it has of the subject. That nothing stands is the usual answer, and no error.
+func (r *run) standing(ctx context.Context, s subject.Subject) (standing, error) {
+	_, err := r.registry.Manifest(ctx, s)
+	if errors.Is(err, registry.ErrNotFound) {
+		return standing{}, nil
+	}
+	if err != nil {
+		return standing{}, r.laterIfUnreachable(ctx, err)
+	}
+	found, err := sign.Verify(ctx, r.registry, s, sign.Policy{Keys: [][]byte{r.signer.PublicPEM()}})
+	if err != nil {
+		return standing{}, r.laterIfUnreachable(ctx, err)
+	}
+	return standing{present: true, signed: len(found.Signatures) > 0, evidence: found.Evidence}, nil
+}
+
+// laterIfUnreachable lets a run go on that cannot ask the registry yet: nothing is skipped then, the gates still
+// speak, and the upload says what is wrong.
+func (r *run) laterIfUnreachable(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || verdict.OfError(err) != verdict.Inconclusive {
+		return err
+	}
+	progress.From(ctx).Warnf("What is signed already cannot be looked up, so everything is done again: %v", err)
+	return nil
+}
+
+// find returns the newest evidence of a kind that was made from the same inputs. A gate's evidence must be a pass: what
+// failed is tried again when somebody runs again.
+func (s standing) find(kind evidence.Kind, slot, inputs string) (evidence.Verified, bool) {
+	return evidence.Newest(s.evidence, func(v evidence.Verified) bool {
+		return v.Summary.Kind == kind && v.Summary.Slot == slot && v.Summary.Inputs == inputs && v.Summary.Verdict != verdict.Fail
+	})
+}
+
+// reuse writes down evidence that stood already.
+func (b *book) reuse(v evidence.Verified) {
+	b.write(func(r *report.Report) { r.Evidence = append(r.Evidence, evidenceLine(v, true)) })
+}
+
+func evidenceLine(v evidence.Verified, reused bool) report.Evidence {
+	return report.Evidence{
+		Kind: string(v.Summary.Kind), PredicateType: v.Statement.PredicateType, Signer: v.Signer, At: v.At, Ref: v.Ref,
+		Reused: reused, Verdict: v.Summary.Verdict, Summary: v.Summary.Text,
+	}
+}

@@ -1,0 +1,123 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/evidence"
+	"github.com/hallmark-ci/hallmark/pipeline/report"
+	"github.com/hallmark-ci/hallmark/pipeline/sign"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// VerifyOptions say what to verify with.
+type VerifyOptions struct {
+	// Keys are files of public keys in PEM; none: the one that belongs to the configuration's signing key.
+	Keys []string
+	// MaxAge is how old evidence may be; 0: any age.
+	MaxAge time.Duration
+}
+
+// Verify checks the signature and every piece of evidence of what ref names, asking nobody but its registry, and says
+// what the promotion policy finds missing. Findings are in the result; the error is for what could not be found out.
+func Verify(ctx context.Context, cfg *config.Config, options Options, ref string, with VerifyOptions) (*report.Verification, error) {
+	ref = repositoryOf(ref)
+	s, err := openFor(ctx, cfg, options, ref)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	keys, err := s.trusted(with.Keys)
+	if err != nil {
+		return nil, err
+	}
+	subject, err := s.registry.Resolve(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	found, err := sign.Verify(ctx, s.registry, subject, sign.Policy{Keys: keys})
+	if err != nil {
+		return nil, err
+	}
+	policy := *cfg
+	policy.Promote.MaxAge = config.Duration(with.MaxAge)
+	s.cfg = &policy
+	judged, err := s.ask(ctx, subject, found)
+	if err != nil {
+		return nil, err
+	}
+
+	v := &report.Verification{
+		Version: report.Version, Ref: ref, Subject: subject, Verdict: judged.Verdict, ExitCode: judged.Verdict.ExitCode(), Checked: time.Now(),
+	}
+	for _, signature := range found.Signatures {
+		v.Evidence = append(v.Evidence, report.Evidence{Kind: string(evidence.KindSignature), Signer: signature.Signer, Ref: signature.Ref, Summary: "stored as " + signature.Form})
+	}
+	for _, statement := range found.Evidence {
+		v.Evidence = append(v.Evidence, evidenceLine(statement, true))
+		if scan, _, err := evidence.ParseVulnerabilities(statement.Statement); err == nil && scan.Database.Note != "" {
+			v.Notes = append(v.Notes, "Vulnerability database: "+scan.Database.Note)
+		}
+	}
+	for _, rejected := range found.Rejected {
+		v.Rejected = append(v.Rejected, report.Rejected{Kind: rejected.Type, Ref: rejected.Ref, Reason: rejected.Reason})
+	}
+	for _, finding := range judged.Findings {
+		if finding.Blocking {
+			v.Missing = append(v.Missing, report.Missing{Kind: finding.ID, Reason: finding.Message, Remedy: finding.Remedy})
+		}
+	}
+	v.Headline = fmt.Sprintf("%s holds: signed, with all the evidence that the policy asks for", subject.Short())
+	if v.Verdict == verdict.Fail {
+		v.Headline = fmt.Sprintf("%s does not hold: %s", subject.Short(), v.Missing[0].Reason)
+		v.Next = v.Missing[0].Remedy
+	}
+	return v, nil
+}
+
+// Promote moves golden tags to an image that is in the registry already: a staging tag, or a digest. Its evidence is
+// verified and judged first, as at the end of a run. The verification is returned also when it fails.
+func Promote(ctx context.Context, cfg *config.Config, options Options, ref string, tags []string, with VerifyOptions) ([]report.Golden, *report.Verification, error) {
+	if len(tags) == 0 {
+		tags = cfg.Promote.Tags
+	}
+	if len(tags) == 0 {
+		return nil, nil, fmt.Errorf("%w: no tag to promote to: give --tag, or promote.tags in hallmark.yaml", verdict.ErrUsage)
+	}
+	if cfg.Sign.Key == "" {
+		return nil, nil, fmt.Errorf("%w: a promotion is recorded as signed evidence, and sign.key names no key", verdict.ErrUsage)
+	}
+	signer, err := loadSigner(cfg.Sign)
+	if err != nil {
+		return nil, nil, err
+	}
+	with.MaxAge = time.Duration(cfg.Promote.MaxAge)
+	verified, err := Verify(ctx, cfg, options, ref, with)
+	if err != nil {
+		return nil, nil, err
+	}
+	if verified.Verdict != verdict.Pass {
+		return nil, verified, &verdict.Error{
+			Verdict: verified.Verdict, Code: "gate.promote", Doing: "the promote gate stops the image",
+			Cause: fmt.Errorf("%s", verified.Missing[0].Reason), Remedy: verified.Next,
+		}
+	}
+	s, err := openFor(ctx, cfg, options, verified.Subject.Repository)
+	if err != nil {
+		return nil, verified, err
+	}
+	defer s.close()
+	manifest, err := s.registry.Manifest(ctx, verified.Subject)
+	if err != nil {
+		return nil, verified, err
+	}
+	policy, err := promotionPolicy(cfg)
+	if err != nil {
+		return nil, verified, err
+	}
+	m := mover{surroundings: s, signer: signer, by: owner(), run: newRunID(time.Now()), policy: policy}
+	golden, err := m.move(ctx, verified.Subject, manifest, tags)
+	return golden, verified, err
+}
