@@ -1,11 +1,14 @@
 package promote_test
 
 import (
+	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
@@ -20,7 +23,7 @@ import (
 var servers = map[string]func(t *testing.T) string{
 	"embedded": func(t *testing.T) string {
 		t.Helper()
-		server, err := registry.Serve(t.Context(), registry.ServeOptions{Root: t.TempDir()})
+		server, err := registry.Serve(t.Context(), registry.ServeOptions{Root: memory(t)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,21 +38,31 @@ var servers = map[string]func(t *testing.T) string{
 	},
 }
 
-// golden is a repository with three images, whose tag golden points to the first, or is not there.
-type golden struct {
-	repository           string
-	before, after, other subject.Subject
-	present              bool
-	manifest             registry.Manifest // of after
-	direct               *registry.Client  // reaches the registry without faults
-	journal              string
+// memory is a folder that need not reach a disk, where there is one: the store syncs every file, and there are hundreds
+// of promotions here.
+func memory(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("/dev/shm", "hallmark-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	return folder
 }
 
-func newGolden(t *testing.T, host string, present bool) *golden {
+// store is a repository with three images on a registry of its own.
+type store struct {
+	repository           string
+	before, after, other subject.Subject
+	manifest             registry.Manifest // of after
+	direct               *registry.Client  // reaches the registry without faults
+	tags                 atomic.Int64
+}
+
+func newStore(t *testing.T, host string) *store {
 	t.Helper()
-	g := &golden{repository: host + "/team/app", present: present, journal: t.TempDir()}
-	g.direct = g.client(t, nil, 2)
-	for _, s := range []*subject.Subject{&g.before, &g.after, &g.other} {
+	s := &store{repository: host + "/team/app", direct: newClient(t, nil, 2)}
+	for _, image := range []*subject.Subject{&s.before, &s.after, &s.other} {
 		img, err := random.Image(64, 1)
 		if err != nil {
 			t.Fatal(err)
@@ -58,24 +71,21 @@ func newGolden(t *testing.T, host string, present bool) *golden {
 		if err != nil {
 			t.Fatal(err)
 		}
-		*s = subject.Subject{Repository: g.repository, Digest: m.Digest()}
-		if s == &g.after {
-			g.manifest = m
+		*image = subject.Subject{Repository: s.repository, Digest: m.Digest()}
+		if image == &s.after {
+			s.manifest = m
 		}
-		if _, err := g.direct.Upload(t.Context(), img, g.repository); err != nil {
+		if _, err := s.direct.Upload(t.Context(), img, s.repository); err != nil {
 			t.Fatal(err)
 		}
-		if err := g.direct.PutManifest(t.Context(), *s, img); err != nil {
+		if err := s.direct.PutManifest(t.Context(), *image, img); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if present {
-		g.moveTo(t, g.before)
-	}
-	return g
+	return s
 }
 
-func (g *golden) client(t *testing.T, transport http.RoundTripper, retries int) *registry.Client {
+func newClient(t *testing.T, transport http.RoundTripper, retries int) *registry.Client {
 	t.Helper()
 	client, err := registry.New(registry.Options{
 		Transport: transport, MaxRetries: retries, RetryWait: tick, DockerConfig: t.TempDir(),
@@ -86,24 +96,40 @@ func (g *golden) client(t *testing.T, transport http.RoundTripper, retries int) 
 	return client
 }
 
-func (g *golden) request(t *testing.T) promote.Request {
+// golden is a tag of the store that points to before, or is not there. Each test has one of its own.
+type golden struct {
+	*store
+	tag     string
+	present bool
+	journal string
+}
+
+func (s *store) golden(t *testing.T, present bool) *golden {
 	t.Helper()
+	g := &golden{store: s, tag: fmt.Sprintf("golden-%d", s.tags.Add(1)), present: present, journal: memory(t)}
+	if present {
+		g.moveTo(t, g.before)
+	}
+	return g
+}
+
+func (g *golden) request() promote.Request {
 	return promote.Request{
-		Subject: g.after, Tag: "golden", Manifest: g.manifest, Journal: g.journal, By: "tester",
+		Subject: g.after, Tag: g.tag, Manifest: g.manifest, Journal: g.journal, By: "tester",
 		Patience: promote.Patience{Reads: 3, Writes: 3, Wait: tick},
 	}
 }
 
 func (g *golden) moveTo(t *testing.T, s subject.Subject) {
 	t.Helper()
-	if err := g.direct.Tag(t.Context(), s, "golden", registry.TagOptions{Owned: true}); err != nil {
+	if err := g.direct.Tag(t.Context(), s, g.tag, registry.TagOptions{Owned: true}); err != nil {
 		t.Error(err)
 	}
 }
 
 func (g *golden) now(t *testing.T) string {
 	t.Helper()
-	digest, _, err := g.direct.Head(t.Context(), g.repository, "golden")
+	digest, _, err := g.direct.Head(t.Context(), g.repository, g.tag)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,4 +141,16 @@ func (g *golden) beforeDigest() string {
 		return g.before.Digest
 	}
 	return ""
+}
+
+// onEach runs a test against a golden tag of each registry.
+func onEach(t *testing.T, present bool, test func(t *testing.T, server string, g *golden)) {
+	t.Helper()
+	t.Parallel()
+	for name, start := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, name, newStore(t, start(t)).golden(t, present))
+		})
+	}
 }

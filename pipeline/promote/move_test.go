@@ -17,69 +17,54 @@ import (
 )
 
 func TestThreeRequests(t *testing.T) {
-	t.Parallel()
-	for name, start := range servers {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := newGolden(t, start(t), true)
-			counter := &faults.Injector{}
-			record, err := promote.Move(t.Context(), g.client(t, counter, 0), g.request(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			path := " /v2/team/app/manifests/golden"
-			if got, want := counter.Requests(), []string{"HEAD" + path, "PUT" + path, "HEAD" + path}; !slices.Equal(got, want) {
-				t.Errorf("requests %q, want %q", got, want)
-			}
-			if record.From != g.before.Digest || record.To != g.after.Digest || record.Outcome != promote.Moved || record.By != "tester" {
-				t.Errorf("record %+v", record)
-			}
-			if now := g.now(t); now != g.after.Digest {
-				t.Errorf("golden is %s", now)
-			}
-		})
-	}
+	onEach(t, true, func(t *testing.T, _ string, g *golden) {
+		counter := &faults.Injector{}
+		record, err := promote.Move(t.Context(), newClient(t, counter, 0), g.request())
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := " /v2/team/app/manifests/" + g.tag
+		if got, want := counter.Requests(), []string{"HEAD" + path, "PUT" + path, "HEAD" + path}; !slices.Equal(got, want) {
+			t.Errorf("requests %q, want %q", got, want)
+		}
+		if record.From != g.before.Digest || record.To != g.after.Digest || record.Outcome != promote.Moved || record.By != "tester" {
+			t.Errorf("record %+v", record)
+		}
+		if now := g.now(t); now != g.after.Digest {
+			t.Errorf("golden is %s", now)
+		}
+	})
 }
 
 func TestNothingWrittenWhenEqual(t *testing.T) {
-	t.Parallel()
-	for name, start := range servers {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := newGolden(t, start(t), true)
-			request := g.request(t)
-			request.Subject, request.Manifest = g.before, nil
-			request.Expect = g.after.Digest // even where another digest was expected: the tag is as it should be
-			counter := &faults.Injector{}
-			record, err := promote.Move(t.Context(), g.client(t, counter, 0), request)
-			if err != nil || record.Outcome != promote.Unchanged {
-				t.Fatalf("record %+v, error %v", record, err)
-			}
-			if got := counter.Requests(); len(got) != 1 {
-				t.Errorf("requests %q, want one HEAD", got)
-			}
-		})
-	}
+	onEach(t, true, func(t *testing.T, _ string, g *golden) {
+		request := g.request()
+		request.Subject, request.Manifest = g.before, nil
+		request.Expect = g.after.Digest // even where another digest was expected: the tag is as it should be
+		counter := &faults.Injector{}
+		record, err := promote.Move(t.Context(), newClient(t, counter, 0), request)
+		if err != nil || record.Outcome != promote.Unchanged {
+			t.Fatalf("record %+v, error %v", record, err)
+		}
+		if got := counter.Requests(); len(got) != 1 {
+			t.Errorf("requests %q, want one HEAD", got)
+		}
+	})
 }
 
 func TestNewTag(t *testing.T) {
-	t.Parallel()
-	for name, start := range servers {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := newGolden(t, start(t), false)
-			request := g.request(t)
-			request.Expect = promote.Absent
-			record, err := promote.Move(t.Context(), g.client(t, nil, 0), request)
-			if err != nil || record.From != "" || g.now(t) != g.after.Digest {
-				t.Fatalf("record %+v, error %v", record, err)
-			}
-			request.Subject, request.Manifest = g.before, nil
-			if _, err := promote.Move(t.Context(), g.client(t, nil, 0), request); !errors.Is(err, verdict.ErrConflict) {
-				t.Fatalf("error %v, want a conflict: the tag is there now", err)
-			}
-		})
-	}
+	onEach(t, false, func(t *testing.T, _ string, g *golden) {
+		request := g.request()
+		request.Expect = promote.Absent
+		record, err := promote.Move(t.Context(), newClient(t, nil, 0), request)
+		if err != nil || record.From != "" || g.now(t) != g.after.Digest {
+			t.Fatalf("record %+v, error %v", record, err)
+		}
+		request.Subject, request.Manifest = g.before, nil
+		if _, err := promote.Move(t.Context(), newClient(t, nil, 0), request); !errors.Is(err, verdict.ErrConflict) {
+			t.Fatalf("error %v, want a conflict: the tag is there now", err)
+		}
+	})
 }
 
 // TestEveryFaultAtEveryRequest is the promise of the package: whatever happens at whichever request, golden is moved or
@@ -87,17 +72,28 @@ func TestNewTag(t *testing.T) {
 func TestEveryFaultAtEveryRequest(t *testing.T) {
 	t.Parallel()
 	for server, start := range servers {
-		for _, present := range []bool{true, false} {
-			for _, retries := range []int{-1, 2} {
-				for _, kind := range faults.Kinds {
-					for at := 1; at <= 4; at++ {
-						for _, length := range []int{1, 20} {
-							name := fmt.Sprintf("%s/present=%v/retries=%d/%s/at=%d/for=%d", server, present, retries, kind, at, length)
-							t.Run(name, func(t *testing.T) {
-								t.Parallel()
-								tryFault(t, newGolden(t, start(t), present), retries, faults.Fault{At: at, For: length, Kind: kind})
-							})
-						}
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			shared := newStore(t, start(t))
+			eachFault(func(name string, present bool, retries int, fault faults.Fault) {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					tryFault(t, shared.golden(t, present), retries, fault)
+				})
+			})
+		})
+	}
+}
+
+// eachFault lists every fault, once and for good, at every request that a promotion may make.
+func eachFault(do func(name string, present bool, retries int, fault faults.Fault)) {
+	for _, present := range []bool{true, false} {
+		for _, retries := range []int{-1, 2} {
+			for _, kind := range faults.Kinds {
+				for at := 1; at <= 4; at++ {
+					for _, length := range []int{1, 20} {
+						name := fmt.Sprintf("present=%v/retries=%d/%s/at=%d/for=%d", present, retries, kind, at, length)
+						do(name, present, retries, faults.Fault{At: at, For: length, Kind: kind})
 					}
 				}
 			}
@@ -107,9 +103,9 @@ func TestEveryFaultAtEveryRequest(t *testing.T) {
 
 func tryFault(t *testing.T, g *golden, retries int, fault faults.Fault) {
 	t.Helper()
-	request := g.request(t)
+	request := g.request()
 	injector := &faults.Injector{Faults: []faults.Fault{fault}}
-	first, err := promote.Move(t.Context(), g.client(t, injector, retries), request)
+	first, err := promote.Move(t.Context(), newClient(t, injector, retries), request)
 	now := g.now(t)
 	if now != g.after.Digest && now != g.beforeDigest() {
 		t.Fatalf("golden is %q: neither what it was nor what it should become", now)
@@ -120,7 +116,7 @@ func tryFault(t *testing.T, g *golden, retries int, fault faults.Fault) {
 	if err != nil && verdict.OfError(err) == verdict.Fail {
 		t.Fatalf("the image is blamed: %v", err)
 	}
-	second, again := promote.Move(t.Context(), g.client(t, nil, retries), request)
+	second, again := promote.Move(t.Context(), newClient(t, nil, retries), request)
 	if again != nil {
 		t.Fatalf("the second run failed as well: %v (the first: %v)", again, err)
 	}
@@ -137,7 +133,7 @@ func tryFault(t *testing.T, g *golden, retries int, fault faults.Fault) {
 	if err := promote.Settle(request.Journal, record); err != nil {
 		t.Error(err)
 	}
-	if third, err := promote.Move(t.Context(), g.client(t, nil, retries), request); err != nil || third.Outcome != promote.Unchanged {
+	if third, err := promote.Move(t.Context(), newClient(t, nil, retries), request); err != nil || third.Outcome != promote.Unchanged {
 		t.Errorf("after settling: %+v, %v", third, err)
 	}
 }
@@ -146,20 +142,21 @@ func tryFault(t *testing.T, g *golden, retries int, fault faults.Fault) {
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	for server, start := range servers {
+		shared := newStore(t, start(t))
 		for at := 1; at <= 3; at++ {
 			for _, when := range []string{"before", "after"} {
 				t.Run(fmt.Sprintf("%s/%d-%s", server, at, when), func(t *testing.T) {
 					t.Parallel()
-					g := newGolden(t, start(t), true)
-					request := g.request(t)
+					g := shared.golden(t, true)
+					request := g.request()
 					done := make(chan struct{})
 					go func() {
 						defer close(done)
-						_, _ = promote.Move(t.Context(), g.client(t, &killer{at: at, after: when == "after"}, -1), request)
+						_, _ = promote.Move(t.Context(), newClient(t, &killer{at: at, after: when == "after"}, -1), request)
 						t.Error("the promotion survived")
 					}()
 					<-done
-					record, err := promote.Move(t.Context(), g.client(t, nil, -1), request)
+					record, err := promote.Move(t.Context(), newClient(t, nil, -1), request)
 					if err != nil || g.now(t) != g.after.Digest {
 						t.Fatalf("record %+v, error %v, golden %s", record, err, g.now(t))
 					}
@@ -194,14 +191,15 @@ func (k *killer) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestSomeoneElseIsQuicker(t *testing.T) {
 	t.Parallel()
 	for server, start := range servers {
+		shared := newStore(t, start(t))
 		for at := 1; at <= 3; at++ {
 			t.Run(fmt.Sprintf("%s/before request %d", server, at), func(t *testing.T) {
 				t.Parallel()
-				g := newGolden(t, start(t), true)
+				g := shared.golden(t, true)
 				injector := &faults.Injector{Faults: []faults.Fault{{At: at, Kind: faults.Hook, Do: func() { g.moveTo(t, g.other) }}}}
-				request := g.request(t)
+				request := g.request()
 				request.Expect = g.before.Digest
-				_, err := promote.Move(t.Context(), g.client(t, injector, -1), request)
+				_, err := promote.Move(t.Context(), newClient(t, injector, -1), request)
 				now := g.now(t)
 				switch {
 				case err == nil && now == g.after.Digest:
@@ -223,15 +221,15 @@ func TestSomeoneElseIsQuicker(t *testing.T) {
 
 func TestEarlierMoveIsReported(t *testing.T) {
 	t.Parallel()
-	g := newGolden(t, servers["embedded"](t), true)
-	request := g.request(t)
-	if _, err := promote.Move(t.Context(), g.client(t, nil, 0), request); err != nil {
+	g := newStore(t, servers["embedded"](t)).golden(t, true)
+	request := g.request()
+	if _, err := promote.Move(t.Context(), newClient(t, nil, 0), request); err != nil {
 		t.Fatal(err)
 	}
 	// The run ended here, before its record was stored; the next one promotes another image.
 	next := request
 	next.Subject, next.Manifest = g.other, nil
-	record, err := promote.Move(t.Context(), g.client(t, nil, 0), next)
+	record, err := promote.Move(t.Context(), newClient(t, nil, 0), next)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,19 +239,19 @@ func TestEarlierMoveIsReported(t *testing.T) {
 	if err := promote.Settle(request.Journal, record); err != nil {
 		t.Fatal(err)
 	}
-	if record, err := promote.Move(t.Context(), g.client(t, nil, 0), next); err != nil || len(record.Earlier) != 0 {
+	if record, err := promote.Move(t.Context(), newClient(t, nil, 0), next); err != nil || len(record.Earlier) != 0 {
 		t.Errorf("after settling: %+v, %v", record, err)
 	}
 }
 
 func TestMoveAllStopsAtTheFirstFailure(t *testing.T) {
 	t.Parallel()
-	g := newGolden(t, servers["embedded"](t), true)
-	first, second, third := g.request(t), g.request(t), g.request(t)
+	g := newStore(t, servers["embedded"](t)).golden(t, true)
+	first, second, third := g.request(), g.request(), g.request()
 	first.Tag = "stable"
 	second.Expect = g.other.Digest
 	third.Tag = "latest"
-	records, err := promote.MoveAll(t.Context(), g.client(t, nil, 0), []promote.Request{first, second, third})
+	records, err := promote.MoveAll(t.Context(), newClient(t, nil, 0), []promote.Request{first, second, third})
 	if !errors.Is(err, verdict.ErrConflict) || len(records) != 1 || records[0].Tag != "stable" {
 		t.Fatalf("records %+v, error %v", records, err)
 	}
@@ -264,10 +262,10 @@ func TestMoveAllStopsAtTheFirstFailure(t *testing.T) {
 
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	g := newGolden(t, servers["embedded"](t), true)
+	g := newStore(t, servers["embedded"](t)).golden(t, true)
 	ctx, cancel := context.WithCancel(t.Context())
 	injector := &faults.Injector{Faults: []faults.Fault{{At: 3, Kind: faults.Hook, Do: cancel}}}
-	_, err := promote.Move(ctx, g.client(t, injector, 2), g.request(t))
+	_, err := promote.Move(ctx, newClient(t, injector, 2), g.request())
 	if verdict.ExitCodeOf(err) != verdict.ExitInterrupted {
 		t.Errorf("exit code %d for %v", verdict.ExitCodeOf(err), err)
 	}
@@ -275,7 +273,7 @@ func TestInterrupted(t *testing.T) {
 
 func TestRefusedRequests(t *testing.T) {
 	t.Parallel()
-	g := newGolden(t, servers["embedded"](t), true)
+	g := newStore(t, servers["embedded"](t)).golden(t, true)
 	for name, change := range map[string]func(*promote.Request){
 		"no tag":        func(r *promote.Request) { r.Tag = "" },
 		"tag with path": func(r *promote.Request) { r.Tag = "a/b" },
@@ -285,9 +283,9 @@ func TestRefusedRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			request := g.request(t)
+			request := g.request()
 			change(&request)
-			if _, err := promote.Move(t.Context(), g.client(t, nil, 0), request); err == nil {
+			if _, err := promote.Move(t.Context(), newClient(t, nil, 0), request); err == nil {
 				t.Error("no error")
 			}
 			if now := g.now(t); now != g.before.Digest {

@@ -107,6 +107,9 @@ func (u *blobUpload) exists(ctx context.Context) (bool, error) {
 	defer discard(resp)
 	switch resp.StatusCode {
 	case http.StatusOK:
+		if isWebPage(resp) {
+			return false, answerError(doing, u.object(), "the answer is a web page")
+		}
 		if resp.ContentLength >= 0 && resp.ContentLength != u.blob.size {
 			return false, answerError(doing, u.object(), "the registry holds %d bytes under this digest, not %d", resp.ContentLength, u.blob.size)
 		}

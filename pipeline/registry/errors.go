@@ -124,8 +124,7 @@ func explanation(resp *http.Response, body []byte) string {
 		}
 		return text
 	}
-	kind := resp.Header.Get("Content-Type")
-	if strings.Contains(kind, "html") || strings.HasPrefix(strings.TrimSpace(strings.ToLower(string(body[:min(len(body), 64)]))), "<") {
+	if isWebPage(resp) || strings.HasPrefix(strings.TrimSpace(strings.ToLower(string(body[:min(len(body), 64)]))), "<") {
 		return text + ", with a web page instead of a registry's answer (is there a proxy or a sign-in page in between?)"
 	}
 	if plain := clip(string(body)); plain != "" {
@@ -174,3 +173,8 @@ func readBounded(body io.Reader, limit int64) ([]byte, error) {
 }
 
 var errTooLarge = errors.New("the answer exceeds the limit")
+
+// isWebPage says whether an answer is for browsers: a sign-in page or a proxy's.
+func isWebPage(resp *http.Response) bool {
+	return strings.Contains(resp.Header.Get("Content-Type"), "html")
+}

@@ -94,7 +94,7 @@ func (c *Client) getManifest(ctx context.Context, repo name.Repository, referenc
 		return Manifest{}, c.fail(err, doing, object)
 	}
 	mediaType, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
-	if strings.Contains(mediaType, "html") {
+	if isWebPage(resp) {
 		return Manifest{}, answerError(doing, object, "the answer is a web page, not a manifest")
 	}
 	return Manifest{Type: types.MediaType(strings.TrimSpace(mediaType)), Bytes: raw}, nil
@@ -137,9 +137,11 @@ func (c *Client) putManifest(ctx context.Context, repo name.Repository, referenc
 	}
 	defer discard(resp)
 	switch {
+	case isWebPage(resp) && resp.StatusCode < 300:
+		return answerError(doing, object, "the answer is a web page")
 	case resp.StatusCode == http.StatusCreated, resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusAccepted:
 		if said := resp.Header.Get("Docker-Content-Digest"); said != "" && said != m.Digest() {
-			return answerError(doing, object, "the registry says that it has stored %s", clip(said))
+			return answerError(doing, object, "%w: the registry says that it has stored %s", ErrUncertain, clip(said))
 		}
 		return nil
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusRequestTimeout:

@@ -20,7 +20,7 @@ type silencer struct{ next logrus.Formatter }
 const mark = "go.version"
 
 func (s *silencer) Format(entry *logrus.Entry) ([]byte, error) {
-	if _, marked := entry.Data[mark]; marked || strings.HasPrefix(entry.Message, "PurgeUploads") {
+	if _, marked := entry.Data[mark]; marked || strings.HasPrefix(entry.Message, "Purge") {
 		return nil, nil
 	}
 	return s.next.Format(entry)

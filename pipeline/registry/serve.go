@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/distribution/distribution/v3/configuration"
@@ -37,6 +38,7 @@ type Server struct {
 	addr string
 	http *http.Server
 	app  *handlers.App
+	busy atomic.Int64 // requests under way
 	done chan struct{}
 	err  error
 }
@@ -70,8 +72,13 @@ func Serve(ctx context.Context, options ServeOptions) (*Server, error) {
 		}, app.Shutdown())
 	}
 	server := &Server{addr: listener.Addr().String(), app: app, done: make(chan struct{})}
+	guarded := &guard{next: app, locks: filepath.Join(root, "locks")}
 	server.http = &http.Server{
-		Handler:           &guard{next: app, locks: filepath.Join(root, "locks")},
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server.busy.Add(1)
+			defer server.busy.Add(-1)
+			guarded.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: 20 * time.Second,
 		IdleTimeout:       5 * time.Minute,
 	}
@@ -95,13 +102,14 @@ func (s *Server) Wait() error {
 }
 
 // Close ends the server. Requests under way get a few seconds. It may be called more than once.
+//
+// http.Server's own Shutdown is not used: it also waits for connections that clients opened ahead of need, and may do
+// so for five seconds.
 func (s *Server) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
-	defer cancel()
-	err := s.http.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = s.http.Close()
+	for deadline := time.Now().Add(closeWait); s.busy.Load() > 0 && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
 	}
+	err := s.http.Close()
 	<-s.done
 	return errors.Join(err, s.app.Shutdown())
 }
