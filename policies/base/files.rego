@@ -4,7 +4,7 @@ import data.hallmark.image
 import data.hallmark.words
 
 # METADATA
-# title: Setuid and setgid files are known ones
+# title: Setuid and setgid files must be known ones
 # description: Such a file gives whoever runs it the rights of its owner; each is a way to root.
 # custom:
 #   severity: high
@@ -31,7 +31,7 @@ allowed_setuid(path) if trim_prefix(path, "/usr") in {trim_prefix(p, "/usr") | s
 allowed_setuid(path) if path in input.params.setuid_allowed
 
 # METADATA
-# title: Files with capabilities are known ones
+# title: Files with capabilities must be known ones
 # custom:
 #   severity: medium
 #   remedy: Remove the capabilities (setcap -r), or the package.
@@ -45,7 +45,7 @@ deny.capabilities contains {"message": sprintf("%s carries Linux capabilities", 
 }
 
 # METADATA
-# title: Folders that everybody writes to are sticky
+# title: Folders that everybody may write to must be sticky
 # description: Without the sticky bit, any user may replace another user's files.
 # custom:
 #   severity: medium
@@ -61,7 +61,7 @@ deny.world_writable contains {"message": sprintf("everybody may replace files in
 }
 
 # METADATA
-# title: Account files are protected
+# title: Account files must be protected
 # custom:
 #   severity: critical
 #   remedy: Set the modes that distributions ship, 0644 for passwd and group, 0640 for shadow and gshadow, 0440 for sudoers.
@@ -81,7 +81,7 @@ deny.account_files contains {"message": sprintf("everybody may read %s (mode %s)
 }
 
 # METADATA
-# title: No device nodes outside /dev
+# title: There must be no device nodes outside /dev
 # description: >-
 #   Runtimes put a fresh /dev over the image's own. A device node elsewhere stays, and gives a privileged container a way
 #   to the host's disks and memory.
@@ -97,7 +97,7 @@ deny.devices contains {"message": sprintf("%s is a %s", [path, replace(fact.type
 }
 
 # METADATA
-# title: Everybody may use /tmp
+# title: The user must be able to use /tmp
 # description: Shells, Java and Python all fail in ways hard to understand where /tmp cannot be written to.
 # custom:
 #   severity: medium
@@ -110,7 +110,7 @@ deny.tmp contains {"message": sprintf("/tmp has the mode %s: user %d may not wri
 }
 
 # METADATA
-# title: No package managers' caches
+# title: Package managers' caches must not be left behind
 # description: What a package manager downloads and keeps is pulled by every consumer and used by none.
 # custom:
 #   severity: medium

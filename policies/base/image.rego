@@ -4,7 +4,7 @@ import data.hallmark.image
 import data.hallmark.words
 
 # METADATA
-# title: No ports that give the machine away
+# title: Ports that give the machine away must not be exposed
 # custom:
 #   severity: high
 #   remedy: Remove the EXPOSE and the service behind it; use exec of the runtime to reach a container.
@@ -17,7 +17,7 @@ deny.exposed_ports contains sprintf("port %s is exposed: %s", [exposed, known.se
 }
 
 # METADATA
-# title: The image says what it is
+# title: The image must say what it is
 # custom:
 #   severity: low
 #   remedy: Add the LABEL to the Dockerfile, or give it to the build.
@@ -32,7 +32,7 @@ deny.labels contains sprintf("labels are missing: %s", [words.few(missing)]) if 
 }
 
 # METADATA
-# title: The image is within its size
+# title: The image must be within its size
 # description: Every node that starts the image pulls it first; large ones time out.
 # custom:
 #   severity: medium
@@ -54,7 +54,7 @@ deny.size contains finding if {
 }
 
 # METADATA
-# title: The image has a moderate number of layers
+# title: The image must not have too many layers
 # description: Runtimes have a hard limit, 127 for overlayfs in Docker; every layer costs a request at each pull.
 # custom:
 #   severity: low
@@ -66,7 +66,7 @@ deny.layers contains sprintf("the image has %d layers, %d are allowed", [count(i
 }
 
 # METADATA
-# title: The image is for a known platform
+# title: The image must be for a known platform
 # custom:
 #   severity: high
 #   remedy: Build for linux and one of the architectures in the parameter architectures.
@@ -82,7 +82,7 @@ known_platform if {
 }
 
 # METADATA
-# title: The operating system is known
+# title: The operating system must be known
 # description: Without an os-release file nobody can say which vulnerabilities the image's packages have.
 # custom:
 #   severity: medium
@@ -95,7 +95,7 @@ deny.os_known contains "the image has no os-release file that names its operatin
 }
 
 # METADATA
-# title: The operating system is still supported
+# title: The operating system must still be supported
 # description: After a release's last day nobody mends its packages.
 # custom:
 #   severity: medium
@@ -113,7 +113,7 @@ release_matches(version, release) if version == release
 release_matches(version, release) if startswith(version, sprintf("%s.", [release]))
 
 # METADATA
-# title: PATH has absolute folders only
+# title: PATH must hold absolute folders only
 # description: A relative folder on PATH runs whatever lies where the container happens to stand.
 # custom:
 #   severity: medium
@@ -126,7 +126,7 @@ deny.path contains sprintf("PATH holds %q, which is not an absolute folder", [el
 }
 
 # METADATA
-# title: Bases are pinned by digest
+# title: Bases must be pinned by digest
 # description: A tag moves; the same Dockerfile then gives another image, and nobody can say what was tested.
 # custom:
 #   severity: medium
@@ -140,7 +140,7 @@ deny.base_pinned contains {"message": sprintf("the base %s is not pinned%s", [ba
 }
 
 # METADATA
-# title: No base without a version
+# title: Bases must have a version
 # custom:
 #   severity: medium
 #   remedy: Name a version and a digest in FROM, such as debian:13@sha256:<digest>.
@@ -167,7 +167,7 @@ latest(ref) if endswith(ref, ":latest")
 latest(ref) if not contains(image.base(ref), ":")
 
 # METADATA
-# title: What is added from the network has a checksum
+# title: What is added from the network must have a checksum
 # description: Without one, the image holds whatever the far side answers on the day of the build.
 # custom:
 #   severity: medium

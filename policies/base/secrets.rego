@@ -3,7 +3,7 @@ package hallmark.base
 import data.hallmark.image
 
 # METADATA
-# title: No secret in the environment
+# title: The environment must not hold secrets
 # description: Whoever can pull an image can read its environment, and so can every process in it.
 # custom:
 #   severity: critical
@@ -17,7 +17,7 @@ deny.secret_env contains message if {
 }
 
 # METADATA
-# title: No secret in the history
+# title: The history must not hold secrets
 # description: The instructions that built an image travel with it, with the values of their build arguments.
 # custom:
 #   severity: critical
@@ -36,7 +36,7 @@ deny.secret_history contains finding if {
 }
 
 # METADATA
-# title: No private keys
+# title: The image must not hold private keys
 # description: A key in an image is a key for everybody who can pull it, and one host key for all containers.
 # custom:
 #   severity: critical
@@ -50,7 +50,7 @@ deny.private_keys contains {"message": sprintf("%s is a private key by its name"
 }
 
 # METADATA
-# title: No credential files
+# title: The image must not hold credential files
 # custom:
 #   severity: critical
 #   remedy: Remove the file in the step that makes it, rotate what it holds, and give credentials when the container starts.
@@ -66,7 +66,7 @@ deny.credential_files contains finding if {
 }
 
 # METADATA
-# title: No Git repository
+# title: The image must not hold a Git repository
 # description: A repository holds every file that was ever committed, and often a remote's credentials in its configuration.
 # custom:
 #   severity: medium
@@ -80,7 +80,7 @@ deny.git_folder contains {"message": sprintf("%s is a Git repository", [folder])
 }
 
 # METADATA
-# title: No password in the image
+# title: The image must not hold passwords
 # description: A password hash in an image is the same in every container, and can be guessed at leisure.
 # custom:
 #   severity: high
@@ -93,7 +93,7 @@ deny.password_hash contains {"message": sprintf("the user %s has a password", [u
 }
 
 # METADATA
-# title: No user without a password
+# title: No account may be open without a password
 # custom:
 #   severity: critical
 #   remedy: Lock the account (passwd --lock).
@@ -105,7 +105,7 @@ deny.empty_password contains {"message": sprintf("anyone may become %s: its pass
 }
 
 # METADATA
-# title: No Docker socket
+# title: The image must not ask for Docker's socket
 # description: Whoever can write to Docker's socket is root on the host.
 # custom:
 #   severity: high

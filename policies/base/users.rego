@@ -4,7 +4,7 @@ import data.hallmark.image
 import data.hallmark.words
 
 # METADATA
-# title: The image does not run as root
+# title: The image must not run as root
 # description: Root in a container is root to the kernel; a flaw in the runtime makes it root on the host.
 # custom:
 #   severity: medium
@@ -23,7 +23,7 @@ deny.user contains sprintf("USER %s is root", [input.facts.config.user]) if {
 }
 
 # METADATA
-# title: The user exists
+# title: The user must exist
 # description: A runtime refuses to start a container whose user is a name without a line in /etc/passwd.
 # custom:
 #   severity: high
@@ -38,7 +38,7 @@ deny.user_exists contains {"message": sprintf("USER %s has no line in /etc/passw
 }
 
 # METADATA
-# title: Only root has the number 0
+# title: Only root may have the number 0
 # custom:
 #   severity: high
 #   remedy: Give the user a number of its own, or remove it.
@@ -51,7 +51,7 @@ deny.uid_zero contains {"message": sprintf("the user %s has the number 0 too", [
 }
 
 # METADATA
-# title: Users are who they are
+# title: Users must have names and numbers of their own
 # description: Two users with one number share their files; of two with one name, programs find the first.
 # custom:
 #   severity: medium

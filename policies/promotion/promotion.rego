@@ -46,7 +46,7 @@ superseded(e) if {
 standing_kinds := {kind(e) | some e in standing}
 
 # METADATA
-# title: All required evidence stands
+# title: All required evidence must stand
 # custom:
 #   severity: critical
 #   remedy: Run the missing steps for this digest.
@@ -71,7 +71,7 @@ near(k) := sprintf("; one by %s does not count", [words.few(signers)]) if {
 } else := ""
 
 # METADATA
-# title: Evidence is about this image
+# title: Evidence must be about this image
 # description: A statement found beside an image but about another one is a mistake or an attack.
 # custom:
 #   severity: medium
@@ -85,7 +85,7 @@ deny.subject contains sprintf("a %s is about %s@%s", [called(kind(e)), e.reposit
 }
 
 # METADATA
-# title: Every verdict is a pass
+# title: Every verdict must be a pass
 # custom:
 #   severity: critical
 #   remedy: Mend what the step found, and run it again.
@@ -116,7 +116,7 @@ on(e) := sprintf(" on %s", [e.target]) if e.target != ""
 on(e) := "" if e.target == ""
 
 # METADATA
-# title: The image was launched on every target
+# title: The image must have been launched on every target
 # custom:
 #   severity: critical
 #   remedy: Run the launch step for this target.
@@ -128,7 +128,7 @@ deny.targets contains sprintf("no signed launch result on %s for %s", [target, i
 }
 
 # METADATA
-# title: Evidence is recent
+# title: Evidence must be recent
 # custom:
 #   severity: high
 #   remedy: Run the step again.
@@ -155,7 +155,7 @@ limit_of(k) := input.params.max_age_vulnerabilities if k == "vulnerabilities"
 limit_of(k) := input.params.max_age if k != "vulnerabilities"
 
 # METADATA
-# title: The vulnerability database was recent
+# title: The vulnerability database must have been recent
 # description: A scan with an old database does not know what has been found since.
 # custom:
 #   severity: high

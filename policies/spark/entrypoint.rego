@@ -6,7 +6,7 @@ import data.hallmark.words
 script := "/opt/entrypoint.sh"
 
 # METADATA
-# title: The entry point is Spark's
+# title: The entry point must be Spark's
 # description: Kubernetes starts the image with the arguments driver or executor; the entry point knows what they mean.
 # custom:
 #   severity: high
@@ -23,7 +23,7 @@ deny.entrypoint contains sprintf("ENTRYPOINT is %s, not %s", [json.marshal(input
 }
 
 # METADATA
-# title: The entry point can be run
+# title: The user must be able to run the entry point
 # custom:
 #   severity: high
 #   remedy: Copy the script to /opt/entrypoint.sh with the mode 0755.
@@ -52,7 +52,7 @@ runnable(fact) if {
 }
 
 # METADATA
-# title: The entry point knows the driver, the executor and everything else
+# title: The entry point must know driver, executor and everything else
 # custom:
 #   severity: high
 #   remedy: 'Let the script distinguish driver) and executor) and pass any other command through ("$@").'
@@ -68,7 +68,7 @@ deny.entrypoint_roles contains {"message": sprintf("%s does not handle: %s", [sc
 }
 
 # METADATA
-# title: The entry point hands over to tini
+# title: The entry point must hand over to tini
 # description: >-
 #   As process 1, Java neither reaps the processes that Spark's scripts leave behind nor gets a signal's default action;
 #   pods then take their whole grace period to end.
@@ -86,7 +86,7 @@ deny.entrypoint_tini contains {"message": sprintf("%s does not exec what it star
 starts_with_tini if image.base(input.facts.config.entrypoint[0]) == "tini"
 
 # METADATA
-# title: tini is there
+# title: The image must have tini
 # custom:
 #   severity: high
 #   remedy: Install the package tini.
@@ -107,7 +107,7 @@ deny.tini contains {"message": sprintf("user %d cannot run %s (mode %s)", [image
 tini_places := ["/usr/bin/tini", "/sbin/tini", "/usr/sbin/tini", "/bin/tini", "/usr/local/bin/tini"]
 
 # METADATA
-# title: bash is there
+# title: The image must have bash
 # description: The entry point and all of Spark's scripts are written for bash.
 # custom:
 #   severity: high
@@ -117,7 +117,7 @@ tini_places := ["/usr/bin/tini", "/sbin/tini", "/usr/sbin/tini", "/bin/tini", "/
 deny.bash contains "bash is not on PATH" if not input.facts.commands.bash
 
 # METADATA
-# title: Decommissioning has its script
+# title: Decommissioning needs its script
 # description: With spark.decommission.enabled, Kubernetes runs /opt/decom.sh before it stops an executor.
 # custom:
 #   severity: low

@@ -31,7 +31,7 @@ spark_versions contains jar.version if {
 }
 
 # METADATA
-# title: Spark's modules are there
+# title: Spark's modules must be there
 # custom:
 #   severity: critical
 #   remedy: Copy the whole jars folder of one Spark distribution to /opt/spark/jars.
@@ -46,7 +46,7 @@ deny.modules contains {"message": sprintf("no jar of these modules is in %s: %s"
 }
 
 # METADATA
-# title: Spark can speak to Kubernetes
+# title: Spark must be able to speak to Kubernetes
 # custom:
 #   severity: high
 #   remedy: Add spark-kubernetes and its client's jars, which a distribution built with the kubernetes profile has.
@@ -58,44 +58,46 @@ deny.kubernetes_jar contains {"message": sprintf("no jar of spark-kubernetes is 
 }
 
 # METADATA
-# title: There is one Spark
+# title: There must be one Spark
 # description: With two versions on one class path, which class is found depends on the order of a folder's listing.
 # custom:
 #   severity: high
 #   remedy: Remove the jars of the other version.
 #   source: https://spark.apache.org/docs/latest/running-on-kubernetes.html#docker-images
 #   effective: 2025-01-01
-deny.one_spark contains {"message": sprintf("jars of several Spark versions lie together: %s", [words.few(sample)]), "file": jars_folder} if {
-	versions := {jar.version | some jar in spark_jars}
-	count(versions) > 1
-	sample := [sprintf("%s (%s)", [version, files[0]]) |
-		some version in versions
-		files := sort([jar.file | some jar in spark_jars; jar.version == version])
-	]
+deny.one_spark contains {"message": sprintf("jars of several Spark versions lie together: %s", [words.few(sample)]), "file": odd_one(by_spark)} if {
+	count(by_spark) > 1
+	sample := [sprintf("%s (%s)", [version, words.few(sort(files))]) | some version, files in by_spark]
+}
+
+by_spark[jar.version] contains jar.file if some jar in spark_jars
+
+# odd_one(groups) is the path of a jar in the smallest group: likely the one that should not be there.
+odd_one(groups) := sprintf("%s/%s", [jars_folder, min(groups[odd])]) if {
+	least := min([count(files) | some files in groups])
+	odd := min([version | some version, files in groups; count(files) == least])
 }
 
 # METADATA
-# title: There is one Scala
+# title: There must be one Scala
 # description: Scala's minor versions do not fit together; a job fails with NoSuchMethodError when it first meets the other.
 # custom:
 #   severity: high
 #   remedy: Remove the jars that were built for the other Scala, and add them built for the image's own.
 #   source: https://docs.scala-lang.org/overviews/core/binary-compatibility-of-scala-releases.html
 #   effective: 2025-01-01
-deny.one_scala contains {"message": sprintf("jars for several Scala versions lie together: %s", [words.few(sample)]), "file": jars_folder} if {
-	built := {version: files |
-		some name, _ in jar_files
-		some version in scala_of(name)
-		files := sort([other | some other, _ in jar_files; version in scala_of(other)])
-	}
-	count(built) > 1
-	sample := [sprintf("%s (%s)", [version, words.few(files)]) | some version, files in built]
+deny.one_scala contains {"message": sprintf("jars for several Scala versions lie together: %s", [words.few(sample)]), "file": odd_one(by_scala)} if {
+	count(by_scala) > 1
+	sample := [sprintf("%s (%s)", [version, words.few(sort(files))]) | some version, files in by_scala]
 }
 
-scala_of(name) := {parts[1] | some parts in regex.find_all_string_submatch_n(`_(2\.1[0-9]|3)-[0-9]`, name, 1)}
+by_scala[parts[1]] contains name if {
+	some name, _ in jar_files
+	some parts in regex.find_all_string_submatch_n(`_(2\.1[0-9]|3)-[0-9]`, name, 1)
+}
 
 # METADATA
-# title: No jar lies there in two versions
+# title: No jar may lie there in two versions
 # custom:
 #   severity: medium
 #   remedy: Remove the version that is not meant.
@@ -110,7 +112,7 @@ deny.jar_versions contains {"message": sprintf("%s lies there in several version
 jar_versions[[jar.artifact, jar.classifier]] contains jar.version if some jar in jars
 
 # METADATA
-# title: The user can read every jar
+# title: The user must be able to read every jar
 # description: A jar copied with its owner's mode 0600 is not on the class path of any other user.
 # custom:
 #   severity: high

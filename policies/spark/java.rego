@@ -3,7 +3,7 @@ package hallmark.spark
 import data.hallmark.image
 
 # METADATA
-# title: Java is there
+# title: The image must have a Java runtime
 # custom:
 #   severity: critical
 #   remedy: Install a Java runtime, such as openjdk-17-jre-headless.
@@ -19,7 +19,7 @@ deny.java contains sprintf("Java is in %s, but neither on PATH nor named by JAVA
 }
 
 # METADATA
-# title: JAVA_HOME names a Java home
+# title: JAVA_HOME must name a Java home
 # description: The entry point starts executors with ${JAVA_HOME}/bin/java.
 # custom:
 #   severity: medium
@@ -38,7 +38,7 @@ deny.java_home contains sprintf("JAVA_HOME is %s, where there is no Java; it is 
 }
 
 # METADATA
-# title: Java has an accepted version
+# title: Java must have an accepted version
 # custom:
 #   severity: high
 #   remedy: Install an accepted Java and let JAVA_HOME and PATH lead to it, or name another version in the parameter java.
@@ -54,7 +54,7 @@ deny.java_version contains finding if {
 }
 
 # METADATA
-# title: Spark supports this Java
+# title: Spark must support the image's Java
 # custom:
 #   severity: high
 #   remedy: Install a Java that this Spark supports.
@@ -73,7 +73,7 @@ deny.java_supported contains finding if {
 }
 
 # METADATA
-# title: PATH and JAVA_HOME lead to the same Java
+# title: PATH and JAVA_HOME must lead to the same Java
 # description: Spark's scripts take JAVA_HOME; people and probes take what is on PATH.
 # custom:
 #   severity: low

@@ -5,7 +5,7 @@ import data.hallmark.image
 home := "/opt/spark"
 
 # METADATA
-# title: SPARK_HOME is /opt/spark
+# title: SPARK_HOME must be /opt/spark
 # custom:
 #   severity: medium
 #   remedy: Set ENV SPARK_HOME=/opt/spark.
@@ -19,7 +19,7 @@ deny.spark_home contains sprintf("SPARK_HOME is %q, not %s", [value, home]) if {
 }
 
 # METADATA
-# title: The distribution's folders are there
+# title: The distribution's folders must be there
 # custom:
 #   severity: high
 #   remedy: Copy bin, sbin and jars of one Spark distribution to /opt/spark.
@@ -43,7 +43,7 @@ folder_at(path) if {
 }
 
 # METADATA
-# title: Spark's commands can be run
+# title: The user must be able to run Spark's commands
 # custom:
 #   severity: high
 #   remedy: Copy bin of the distribution with its modes (0755).
@@ -63,7 +63,7 @@ deny.commands contains {"message": sprintf("user %d cannot run %s (mode %s)", [i
 }
 
 # METADATA
-# title: The image runs as Spark's user
+# title: The image must run as Spark's user
 # description: Volumes, secrets and security contexts in the field are set up for this number.
 # custom:
 #   severity: medium
@@ -76,7 +76,7 @@ deny.uid contains sprintf("USER is %q, number %v; it must be %d", [input.facts.c
 }
 
 # METADATA
-# title: The user can write to the work folder
+# title: The user must be able to write to the work folder
 # description: >-
 #   Drivers and executors write there what jobs bring along. Kubernetes may run the image under any number, in group 0, so the
 #   group must have the right too.
@@ -107,7 +107,7 @@ deny.work_dir contains {"message": sprintf("user %d may not write to %s (mode %s
 work_dir := "/opt/spark/work-dir"
 
 # METADATA
-# title: Containers start in the work folder
+# title: Containers should start in the work folder
 # custom:
 #   severity: low
 #   remedy: Set WORKDIR /opt/spark/work-dir.
@@ -118,7 +118,7 @@ deny.workdir contains sprintf("WORKDIR is %q, not %s", [input.facts.config.workd
 }
 
 # METADATA
-# title: The entry point can name its user
+# title: The entry point must be able to name its user
 # description: >-
 #   Hadoop asks for the user's name. For a number without one the entry point adds a line to /etc/passwd, which it can only
 #   where the group may write to that file.
@@ -134,7 +134,7 @@ deny.passwd contains {"message": sprintf("user %d has no name, and may not add o
 }
 
 # METADATA
-# title: SparkPi is there
+# title: SparkPi should be there
 # description: The first thing that everybody runs to see whether a cluster works.
 # custom:
 #   severity: low

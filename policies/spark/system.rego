@@ -4,7 +4,7 @@ import data.hallmark.image
 import data.hallmark.words
 
 # METADATA
-# title: What Spark's image installs is there
+# title: What Spark's own image installs should be there
 # description: NSS and PAM let Hadoop and Java look up users; on Alpine, Spark's native libraries need glibc's names.
 # custom:
 #   severity: low
@@ -31,7 +31,7 @@ family := "debian" if {
 family := "alpine" if input.facts.os.id == "alpine"
 
 # METADATA
-# title: Spark's tools find their commands
+# title: Spark's tools should find their commands
 # description: The scripts in sbin look for their daemons with ps; Kerberos and network troubles are looked into with the others.
 # custom:
 #   severity: low
@@ -47,7 +47,7 @@ deny.tools contains sprintf("commands are missing: %s", [words.few(missing)]) if
 }
 
 # METADATA
-# title: Python is there
+# title: Python should be there
 # custom:
 #   severity: low
 #   remedy: Install python3, if the image is to run Python jobs.
@@ -60,7 +60,7 @@ deny.python contains {"message": "bin/pyspark is in the image, but python3 is no
 }
 
 # METADATA
-# title: PYSPARK_PYTHON names a command
+# title: PYSPARK_PYTHON must name a command
 # custom:
 #   severity: medium
 #   remedy: Install that Python, or correct PYSPARK_PYTHON.
