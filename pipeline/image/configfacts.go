@@ -49,6 +49,11 @@ func maskAll(args []string) []string {
 	out := make([]string, len(args))
 	for i, arg := range args {
 		out[i] = maskedOnly(arg)
+		// "--password", "value" are two arguments.
+		if i > 0 && strings.HasPrefix(args[i-1], "-") && !strings.HasPrefix(arg, "-") && !strings.Contains(args[i-1], "=") &&
+			secretReason(strings.ReplaceAll(strings.TrimLeft(args[i-1], "-"), "-", "_"), arg) != "" {
+			out[i] = masked
+		}
 	}
 	return out
 }

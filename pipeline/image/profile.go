@@ -37,18 +37,26 @@ func pathAssignments(body []byte) ([]byte, []Package) {
 }
 
 // shellValue cuts the value off where the shell would, and drops double quotes. What single quotes keep from being
-// expanded is expanded all the same: no PATH relies on that.
+// expanded is expanded all the same: no PATH relies on that. Commands in $(…) and `…` are left for expand to refuse.
 func shellValue(text string) string {
 	var out strings.Builder
-	quote := byte(0)
+	quote, command := byte(0), 0
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		switch {
+		case c == '(' && i > 0 && (text[i-1] == '$' || command > 0):
+			command++
+			out.WriteByte(c)
+		case c == ')' && command > 0:
+			command--
+			out.WriteByte(c)
+		case command > 0:
+			out.WriteByte(c)
 		case quote == 0 && (c == '"' || c == '\''):
 			quote = c
 		case quote != 0 && c == quote:
 			quote = 0
-		case quote == 0 && strings.IndexByte(" \t;&|#", c) >= 0:
+		case quote == 0 && strings.IndexByte(" \t;&|#)", c) >= 0:
 			return out.String()
 		case c == '\\' && quote != '\'' && i+1 < len(text):
 			i++

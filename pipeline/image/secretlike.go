@@ -35,7 +35,7 @@ var secretWords = []string{"PASSWORD", "PASSWD", "PASSPHRASE", "PWD", "SECRET", 
 // harmlessEnds are last words that make a name speak about a secret rather than hold it.
 var harmlessEnds = []string{
 	"FILE", "PATH", "DIR", "URL", "URI", "ENDPOINT", "NAME", "USER", "LENGTH", "TTL", "EXPIRY", "EXPIRATION", "TIMEOUT",
-	"ENABLED", "DISABLED", "TYPE", "HEADER", "REF", "VERSION", "ALGORITHM", "PREFIX", "SHA256", "FINGERPRINT", "STORE",
+	"ENABLED", "DISABLED", "TYPE", "HEADER", "REF", "VERSION", "ALGORITHM", "PREFIX", "STDIN", "SHA256", "FINGERPRINT", "STORE",
 }
 
 var (
@@ -91,6 +91,9 @@ func secretWord(name, value string) string {
 // assignment is NAME=value in a shell command, a build argument or an option.
 var assignment = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_-]*)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s;&|"']+)`)
 
+// option is --name value in a command.
+var option = regexp.MustCompile(`--([A-Za-z][A-Za-z0-9_-]*)(\s+)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s;&|"'-][^\s;&|"']*)`)
+
 // maskAssignments masks what looks like a secret in a command, and says why the first one does; empty: none did.
 func maskAssignments(text string) (string, string) {
 	reason := ""
@@ -110,6 +113,14 @@ func maskAssignments(text string) (string, string) {
 		if why := secretReason(strings.ReplaceAll(name, "-", "_"), unquote(value)); why != "" {
 			note(fmt.Sprintf("it sets %s: %s", strings.TrimLeft(name, "-"), why))
 			return name + "=" + masked
+		}
+		return found
+	})
+	text = option.ReplaceAllStringFunc(text, func(found string) string {
+		parts := option.FindStringSubmatch(found)
+		if why := secretReason(strings.ReplaceAll(parts[1], "-", "_"), unquote(parts[3])); why != "" {
+			note(fmt.Sprintf("it gives --%s: %s", parts[1], why))
+			return "--" + parts[1] + parts[2] + masked
 		}
 		return found
 	})
