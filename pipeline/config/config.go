@@ -43,16 +43,16 @@ type Build struct {
 	Secrets         map[string]secret.Ref `yaml:"secrets" doc:"Secrets for RUN --mount=type=secret, by id." example:"{pip-index: env:PIP_INDEX_URL}"`
 	Contexts        map[string]string     `yaml:"contexts" doc:"Named contexts for COPY --from and FROM: a folder, docker-image://REFERENCE, oci-layout://FOLDER, or the address of a Git repository or an archive." example:"{debian: oci-layout://./base}"`
 	Cache           Cache                 `yaml:"cache" doc:"Build caches outside the engine."`
-	Compression     Compression           `yaml:"compression" doc:"How layers are compressed."`
-	SourceDateEpoch Epoch                 `yaml:"source_date_epoch" doc:"Time that is written into the image and its files, so that the same inputs give the same digest: seconds since 1970, a date and time (RFC 3339), or nothing to leave times as they are." default:"the environment's SOURCE_DATE_EPOCH, else 0" example:"1735689600"`
+	Compression     Compression           `yaml:"compression" doc:"How layers that the build makes are compressed: gzip is read everywhere, zstd is smaller and faster and needs Docker 23 or containerd 1.5 to run. Layers of base images stay as they are."`
+	SourceDateEpoch Epoch                 `yaml:"source_date_epoch" doc:"Date of the image, and the latest date of files in its layers, so that the same inputs give the same digest: seconds since 1970, a date, or a date and time (RFC 3339)." default:"the environment's SOURCE_DATE_EPOCH; else the last commit that touched the context, and for files the base image's date" example:"1735689600"`
 	Labels          map[string]string     `yaml:"labels" doc:"Labels to set on the image, besides those of the Dockerfile." example:"{org.opencontainers.image.source: https://example.com/spark}"`
 	NoCache         bool                  `yaml:"no_cache" doc:"Run every build step again, whatever is cached."`
 }
 
 // Cache names build caches in BuildKit's words.
 type Cache struct {
-	From []string `yaml:"from" format:"cache" doc:"Caches to read: type=registry,ref=… or type=local,src=…" example:"['type=registry,ref=registry.example.com/cache/spark']"`
-	To   []string `yaml:"to" format:"cache" doc:"Caches to write: type=registry,ref=… or type=local,dest=… or type=inline" example:"['type=local,dest=.cache']"`
+	From []string `yaml:"from" format:"cache" doc:"Caches to read: type=registry,ref=REFERENCE or type=local,src=FOLDER." example:"['type=registry,ref=registry.example.com/cache/spark']"`
+	To   []string `yaml:"to" format:"cache" doc:"Caches to write: type=registry,ref=REFERENCE or type=local,dest=FOLDER." example:"['type=local,dest=.cache']"`
 }
 
 // Sign says who signs.
@@ -85,6 +85,6 @@ type Credential struct {
 
 // Engine says what builds.
 type Engine struct {
-	Use  string `yaml:"use" format:"engine" doc:"auto takes BUILDKIT_HOST where it is set, else the embedded engine where this machine allows it, else Docker. embedded and docker insist. An address (unix:///run/buildkit/buildkitd.sock, tcp://HOST:PORT) names a BuildKit."`
+	Use  string `yaml:"use" format:"engine" doc:"auto takes the BuildKit at BUILDKIT_HOST where that is set, else the embedded engine where Hallmark runs as root, else Docker. embedded and docker insist. An address (unix:///run/buildkit/buildkitd.sock, tcp://HOST:PORT) names a BuildKit."`
 	Root string `yaml:"root" format:"path" doc:"Folder in which the embedded engine keeps its cache." default:"engine, in Hallmark's data folder"`
 }

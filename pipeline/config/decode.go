@@ -114,11 +114,11 @@ func (d *decoder) object(path string, n *yaml.Node, s *shape, v reflect.Value, d
 	seen := 0
 	d.mapping(path, n, s, func(key string, k, value *yaml.Node) {
 		f := s.field(key)
+		seen++
 		if f == nil {
 			d.unknown(path, key, k, value, s)
 			return
 		}
-		seen++
 		at := join(path, key)
 		d.keys[at] = k
 		d.decode(at, value, f.shape, v.FieldByIndex(f.index), depth+1)
@@ -220,8 +220,7 @@ func (d *decoder) scalar(path string, n *yaml.Node, s *shape, v reflect.Value) {
 		v.SetString(n.Value)
 		if err = secret.Ref(n.Value).Check(); err != nil {
 			err = errors.New(strings.TrimPrefix(err.Error(), "usage: "))
-			d.secrets = append(d.secrets, n.Value)
-			secret.Mask(n.Value)
+			d.conceal(n)
 		}
 	case s.words != nil:
 		err = d.word(n.Value, s, v)
@@ -310,15 +309,27 @@ func (d *decoder) mismatch(path string, n *yaml.Node, s *shape) {
 	}
 	if s.typ == reflect.TypeFor[secret.Ref]() {
 		hint = "a secret is given by reference: env:NAME or file:PATH"
+		d.conceal(n)
 	}
 	d.problem(n, path, "wants "+s.article()+", not "+got, hint)
+}
+
+// conceal hides every word in n from whatever is shown from now on: one of them may be a secret.
+func (d *decoder) conceal(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && n.Value != "" {
+		d.secrets = append(d.secrets, n.Value)
+		secret.Mask(n.Value)
+	}
+	for _, inner := range n.Content {
+		d.conceal(inner)
+	}
 }
 
 // unknown tells of a key that is not understood.
 func (d *decoder) unknown(path, key string, k, value *yaml.Node, s *shape) {
 	for _, f := range s.fields {
 		if f.shape.typ == reflect.TypeFor[secret.Ref]() {
-			d.secrets = append(d.secrets, value.Value) // what was meant may have been a secret
+			d.conceal(value) // what was meant may have been a secret
 		}
 	}
 	hint := ""

@@ -53,7 +53,7 @@ type Ignore struct {
 
 // Database says where the vulnerability database comes from.
 type Database struct {
-	From   string   `yaml:"from" doc:"Reference of the database in a registry, pulled by digest and kept."`
-	File   string   `yaml:"file" format:"path" doc:"A database on this machine instead, for work without a network: trivy.db itself, or its archive (db.tar.gz)." example:"./trivy.db"`
+	From   string   `yaml:"from" doc:"Reference of the database in a registry, pulled by digest and kept. The word demo stands for a few advisories that Hallmark carries to show what a scan looks like: a pass with it says nothing."`
+	File   string   `yaml:"file" format:"path" doc:"A database on this machine instead, for work without a network: the folder that holds trivy.db and metadata.json, or their archive (db.tar.gz)." example:"./db.tar.gz"`
 	MaxAge Duration `yaml:"max_age" doc:"How old the database may be before the scan counts as inconclusive; 0 means any age."`
 }

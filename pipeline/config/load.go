@@ -134,7 +134,10 @@ func parse(body []byte, shown, file, dir string, env, sets []string) (*Config, e
 func (d *decoder) document(body []byte) *yaml.Node {
 	empty := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	if !utf8.Valid(body) {
-		d.problem(nil, "", "is not UTF-8 text", "save it as UTF-8")
+		valid := len(body) - len(bytes.TrimLeftFunc(body, func(r rune) bool { return r != utf8.RuneError }))
+		line := 1 + bytes.Count(body[:valid], []byte("\n"))
+		column := 1 + utf8.RuneCount(body[bytes.LastIndexByte(body[:valid], '\n')+1:valid])
+		d.problem(&yaml.Node{Line: line, Column: column}, "", "is not UTF-8 text", "save it as UTF-8")
 		return empty
 	}
 	reader := yaml.NewDecoder(bytes.NewReader(body))

@@ -30,6 +30,9 @@ func (c *Config) resolve() {
 	for i := range c.Scan.VEX {
 		c.Scan.VEX[i] = absolute(c.Dir, c.Scan.VEX[i])
 	}
+	if file, found := strings.CutPrefix(c.Scan.Database.From, "file:"); found {
+		c.Scan.Database.From = "file:" + absolute(c.Dir, file)
+	}
 	for _, path := range []*string{&c.Scan.Database.File, &c.Registry.Root, &c.Engine.Root} {
 		if *path != "" {
 			*path = absolute(c.Dir, *path)
@@ -52,7 +55,9 @@ func absolute(dir, path string) string {
 }
 
 // isFolder says whether the name of a pack is a folder rather than one of Hallmark's own packs.
-func isFolder(pack string) bool { return strings.ContainsAny(pack, `/\.`) }
+func isFolder(pack string) bool {
+	return strings.ContainsAny(pack, `/\`) || strings.HasPrefix(pack, ".")
+}
 
 var scheme = regexp.MustCompile(`^([a-z][a-z0-9+.-]*://|git@)`)
 

@@ -39,7 +39,7 @@ func (p Problem) String() string {
 		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
 	}
 	b.WriteString(": ")
-	if p.Field != "" {
+	if p.Field != "" && !strings.HasSuffix(p.Source, " "+p.Field) { // --set says the field itself
 		b.WriteString(p.Field + ": ")
 	}
 	b.WriteString(p.Message + "\n")
@@ -112,6 +112,9 @@ func printable(line string) string {
 // literalSecret finds what follows a key that promises a secret, unless it is a reference.
 var literalSecret = regexp.MustCompile(`(?i)([a-z_.\-]*(?:password|passwd|token|secret|api_?key)[a-z_\-]*["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,}\]{\[]+)`)
 
+// harmless is the switch of the scanner.
+var harmless = regexp.MustCompile(`(?i)^["']?secrets["']?\s*[:=]\s*["']?(true|false|yes|no|on|off|[0-9])["']?$`)
+
 // withoutSecrets hides the values in line that look like secrets written where their references belong.
 func withoutSecrets(line string, known []string) string {
 	for _, value := range known {
@@ -122,7 +125,7 @@ func withoutSecrets(line string, known []string) string {
 	return literalSecret.ReplaceAllStringFunc(line, func(match string) string {
 		parts := literalSecret.FindStringSubmatch(match)
 		value := strings.Trim(parts[2], `"'`)
-		if strings.HasPrefix(value, "env:") || strings.HasPrefix(value, "file:") || value == "true" || value == "false" {
+		if strings.HasPrefix(value, "env:") || strings.HasPrefix(value, "file:") || harmless.MatchString(match) {
 			return match
 		}
 		return parts[1] + hidden

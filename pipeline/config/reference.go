@@ -196,7 +196,7 @@ const referenceTail = `
 | duration | ` + "`90s`" + `, ` + "`10m`" + `, ` + "`48h`" + `, ` + "`7d`" + `, ` + "`2w`" + `, or several: ` + "`1h30m`" + `; ` + "`0`" + ` |
 | size | ` + "`3Gi`" + ` (Ki, Mi, Gi, Ti count in 1024s), ` + "`512MB`" + ` (k, M, G, T in thousands), or bytes |
 | date | ` + "`2027-01-31`" + `; the day ends at midnight UTC |
-| time | seconds since 1970, or ` + "`2027-01-31T00:00:00Z`" + ` |
+| time | seconds since 1970, ` + "`2027-01-31`" + `, or ` + "`2027-01-31T00:00:00Z`" + ` |
 | secret reference | ` + "`env:NAME`" + ` or ` + "`file:PATH`" + ` |
 
 ## Limits

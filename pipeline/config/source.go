@@ -66,14 +66,25 @@ func (d *decoder) err() error {
 	}
 	for i := range d.problems {
 		p := &d.problems[i]
+		before := string([]rune(p.Text)[:min(max(p.Column-1, 0), utf8.RuneCountInString(p.Text))])
+		p.Column += utf8.RuneCountInString(withoutSecrets(before, d.secrets)) - utf8.RuneCountInString(before)
 		p.Text = withoutSecrets(p.Text, d.secrets)
-		p.Message = withoutSecrets(p.Message, d.secrets)
-		p.Source = withoutSecrets(p.Source, d.secrets)
+		p.Message, p.Hint, p.Source = d.hide(p.Message), d.hide(p.Hint), d.hide(p.Source)
 		if p.Width > 1 {
 			p.Width = min(p.Width, utf8.RuneCountInString(p.Text))
 		}
 	}
 	return &Problems{List: d.problems, More: d.more}
+}
+
+// hide takes literal secrets out of a message.
+func (d *decoder) hide(message string) string {
+	for _, value := range d.secrets {
+		if len(value) > 3 { // shorter ones would take the message apart; none of ours repeats them
+			message = strings.ReplaceAll(message, value, hidden)
+		}
+	}
+	return message
 }
 
 // short bounds what a message repeats of foreign text, and neutralises it.

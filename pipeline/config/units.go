@@ -65,6 +65,9 @@ func oneDuration(number, unit string) (time.Duration, error) {
 
 // String is the duration without units that say nothing: 48h, not 48h0m0s.
 func (d Duration) String() string {
+	if day := Duration(24 * time.Hour); d >= 3*day && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
 	s := time.Duration(d).String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -148,21 +151,23 @@ func (d *Day) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Epoch is a moment in whole seconds since 1970; nil Epochs leave times as they are.
+// Epoch is a moment in whole seconds since 1970; empty is none.
 type Epoch string
 
-// UnmarshalText reads seconds since 1970 or a date and time; it keeps the seconds.
+// UnmarshalText reads seconds since 1970, a date, or a date and time (RFC 3339); it keeps the seconds.
 func (e *Epoch) UnmarshalText(text []byte) error {
 	s := string(text)
 	if seconds, err := strconv.ParseInt(s, 10, 64); err == nil && seconds >= 0 {
 		*e = Epoch(strconv.FormatInt(seconds, 10))
 		return nil
 	}
-	if at, err := time.Parse(time.RFC3339, s); err == nil && at.Unix() >= 0 {
-		*e = Epoch(strconv.FormatInt(at.Unix(), 10))
-		return nil
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, s); err == nil && at.Unix() >= 0 {
+			*e = Epoch(strconv.FormatInt(at.Unix(), 10))
+			return nil
+		}
 	}
-	return hinted(fmt.Errorf("%q is not a time", s), "write seconds since 1970, or 2027-01-31T00:00:00Z")
+	return hinted(fmt.Errorf("%q is not a time", s), "write seconds since 1970, 2027-01-31, or 2027-01-31T00:00:00Z")
 }
 
 // Time is the moment, and whether there is one.

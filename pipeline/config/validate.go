@@ -31,6 +31,15 @@ func (d *decoder) refuse(path, message, hint string) {
 	d.problem(d.nodes[at], path, message, hint)
 }
 
+// refuseKey tells of a key of one's own at path that is no such thing.
+func (d *decoder) refuseKey(path, message, hint string) {
+	if k := d.keys[path]; k != nil {
+		d.problem(k, path, message, hint)
+		return
+	}
+	d.refuse(path, message, hint)
+}
+
 // failed says whether the value at path was already found wrong, so that what follows from it is not told again.
 func (d *decoder) failed(path string) bool {
 	return slices.ContainsFunc(d.problems, func(p Problem) bool { return p.Field == path })
@@ -63,6 +72,7 @@ var (
 	argWord      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	tagWord      = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
 	hostWord     = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$`)
+	cacheWord    = regexp.MustCompile(`^type=(registry|local)(,[a-z-]+=[^,]+)+$`)
 	engineWord   = regexp.MustCompile(`^(unix|tcp|docker-container|podman-container|kube-pod|ssh|npipe)://.+`)
 )
 
@@ -81,7 +91,7 @@ func (d *decoder) validateBuild(c *Config) {
 	}
 	for arg := range c.Build.Args {
 		if !argWord.MatchString(arg) {
-			d.refuse(fmt.Sprintf("build.args[%q]", arg), "is no name of a build argument", "use letters, digits and _")
+			d.refuseKey(fmt.Sprintf("build.args[%q]", arg), "is no name of a build argument", "use letters, digits and _")
 		}
 	}
 	for named, value := range c.Build.Contexts {
@@ -90,12 +100,12 @@ func (d *decoder) validateBuild(c *Config) {
 		}
 	}
 	for _, list := range []struct {
-		path   string
-		caches []string
-	}{{"build.cache.from", c.Build.Cache.From}, {"build.cache.to", c.Build.Cache.To}} {
+		path, folder string
+		caches       []string
+	}{{"build.cache.from", "src", c.Build.Cache.From}, {"build.cache.to", "dest", c.Build.Cache.To}} {
 		for i, cache := range list.caches {
-			if !strings.HasPrefix(cache, "type=") {
-				d.refuse(fmt.Sprintf("%s[%d]", list.path, i), fmt.Sprintf("%q does not begin with type=", cache), "write type=registry,ref=REFERENCE or type=local,src=FOLDER")
+			if !cacheWord.MatchString(cache) {
+				d.refuse(fmt.Sprintf("%s[%d]", list.path, i), fmt.Sprintf("%q is no cache", cache), "write type=registry,ref=REFERENCE or type=local,"+list.folder+"=FOLDER")
 			}
 		}
 	}
@@ -122,7 +132,7 @@ func (d *decoder) validateGates(c *Config) {
 			if near := nearest(pack, c.Check.Packs); near != "" {
 				hint = "did you mean " + near + "?"
 			}
-			d.refuse(fmt.Sprintf("check.params[%q]", pack), "are parameters of a pack that is not in check.packs", hint)
+			d.refuseKey(fmt.Sprintf("check.params[%q]", pack), "are parameters of a pack that is not in check.packs", hint)
 		}
 	}
 	for i, w := range c.Check.Waivers {
@@ -137,6 +147,7 @@ func (d *decoder) validateGates(c *Config) {
 		d.refuse("scan.database.file", "and scan.database.from are both given", "keep file for work without a network, or from for a database that is pulled")
 	case database.From == "" && database.File == "" && !d.failed("scan.database.from"):
 		d.refuse("scan.database.from", "is empty, and there is no file", "leave it out for the default")
+	case strings.HasPrefix(database.From, "file:"):
 	case database.From != "":
 		if _, err := name.ParseReference(database.From); err != nil && !d.failed("scan.database.from") {
 			d.refuse("scan.database.from", fmt.Sprintf("%q is no reference", database.From), "write REGISTRY/REPOSITORY:TAG or REGISTRY/REPOSITORY@sha256:…")
@@ -243,7 +254,7 @@ func (d *decoder) validateReaching(c *Config) {
 		password, token := credential.Password != "", credential.Token != ""
 		switch {
 		case !hostWord.MatchString(host):
-			d.refuse(at, fmt.Sprintf("%q is no host", host), hostHint(host))
+			d.refuseKey(at, fmt.Sprintf("%q is no host", host), hostHint(host))
 		case slices.ContainsFunc(d.problems, func(p Problem) bool { return strings.HasPrefix(p.Field, at) }):
 		case token && (password || credential.Username != ""):
 			d.refuse(at, "holds a token and a user name or password", "keep one of the two ways to log in")

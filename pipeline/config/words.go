@@ -24,7 +24,7 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[Target]():           {"sandbox"},
 	reflect.TypeFor[Profile]():          {"spark", "service"},
 	reflect.TypeFor[EvidenceKind]():     {"signature", "provenance", "sbom", "vulnerabilities", "check", "launch"},
-	reflect.TypeFor[Compression]():      {"gzip", "zstd", "uncompressed"},
+	reflect.TypeFor[Compression]():      {"gzip", "zstd", "none"},
 	reflect.TypeFor[verdict.Severity](): {"unknown", "low", "medium", "high", "critical"},
 }
 
@@ -41,6 +41,6 @@ var notations = map[reflect.Type]notation{
 	reflect.TypeFor[Duration]():   {"duration", `^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h|d|w))+)$`, "10m", true, 0},
 	reflect.TypeFor[Size]():       {"size", `^[0-9]+(\.[0-9]+)? ?(([kMGT]|[KMGT]i)?B?)$`, "3Gi", true, math.MaxInt64},
 	reflect.TypeFor[Day]():        {"date", `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`, "2027-01-31", false, 0},
-	reflect.TypeFor[Epoch]():      {"time", `^([0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}T.+)$`, "1735689600", true, math.MaxInt64},
+	reflect.TypeFor[Epoch]():      {"time", `^([0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?)$`, "1735689600", true, math.MaxInt64},
 	reflect.TypeFor[secret.Ref](): {"secret reference", `^(env:[^= \t]+|file:.+)$`, "env:NAME", false, 0},
 }
