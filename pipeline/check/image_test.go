@@ -95,11 +95,7 @@ func (s *spark) facts(t testing.TB, packs []*check.Pack) *image.Facts {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var globs []string
-	for _, p := range packs {
-		globs = append(globs, p.Files...)
-	}
-	facts, err := contents.Facts(image.FactsOptions{Files: globs})
+	facts, err := contents.Facts(image.FactsOptions{Files: check.Files(packs)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,6 +194,19 @@ func TestImages(t *testing.T) {
 				t.Errorf("verdict %s, want %s", result.Verdict, want)
 			}
 		})
+	}
+}
+
+// TestBareImage asks about an image that has nothing at all: rules must have an answer for it too.
+func TestBareImage(t *testing.T) {
+	t.Parallel()
+	packs := load(t, "base", "spark")
+	for _, config := range []v1.Config{{}, {User: "99999999999:x:y", Env: []string{"JAVA_HOME", "PATH=", "=x"}, ExposedPorts: map[string]struct{}{"": {}}}} {
+		s := &spark{config: config}
+		result, err := check.Run(t.Context(), check.Input{Facts: s.facts(t, packs), Now: now}, packs, nil)
+		if err != nil || result.Verdict != verdict.Fail || len(result.Findings) < 12 {
+			t.Errorf("%v\n%s", err, text(result.Findings))
+		}
 	}
 }
 

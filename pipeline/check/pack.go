@@ -66,6 +66,16 @@ func Load(base string, names ...string) ([]*Pack, error) {
 	return packs, nil
 }
 
+// Files are the globs of all files that the rules of packs need facts of.
+func Files(packs []*Pack) []string {
+	var all []string
+	for _, p := range packs {
+		all = append(all, p.Files...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 func loadOne(base, name string) (*Pack, error) {
 	if strings.ContainsAny(name, `/\`) || strings.HasPrefix(name, ".") {
 		if !filepath.IsAbs(name) {

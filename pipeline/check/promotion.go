@@ -47,8 +47,8 @@ func Promotion(ctx context.Context, in PromotionInput, pack *Pack) (Result, erro
 	for _, e := range in.Evidence {
 		evidence = append(evidence, object{
 			"predicate_type": e.PredicateType, "repository": e.Subject.Repository, "digest": e.Subject.Digest,
-			"signer": e.Signer, "at": rfc3339(e.At), "verdict": string(e.Verdict), "target": e.Target, "ref": e.Ref,
-			"database_updated_at": rfc3339(e.DatabaseUpdatedAt),
+			"signer": e.Signer, "at": rfc3339(dated(e.At)), "verdict": string(e.Verdict), "target": e.Target, "ref": e.Ref,
+			"database_updated_at": rfc3339(bounded(e.DatabaseUpdatedAt)),
 		})
 	}
 	return run(ctx, AboutPromotion, request{
@@ -66,4 +66,25 @@ func rfc3339(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// dated makes undated evidence old beyond any limit.
+func dated(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Unix(0, 0)
+	}
+	return bounded(t)
+}
+
+// bounded keeps dates that a statement may have made up within what the rules' clock can count: nanoseconds in 64 bits.
+func bounded(t time.Time) time.Time {
+	first, last := time.Unix(0, 0), time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+	switch {
+	case t.IsZero() || t.After(first) && t.Before(last):
+		return t
+	case t.Before(last):
+		return first
+	default:
+		return last
+	}
 }

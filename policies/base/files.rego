@@ -104,7 +104,7 @@ deny.devices contains {"message": sprintf("%s is a %s", [path, replace(fact.type
 #   remedy: Give /tmp the mode 1777.
 #   source: https://refspecs.linuxfoundation.org/FHS_3.0/fhs-3.0.html#tmpTemporaryFiles
 #   effective: 2025-01-01
-deny.tmp contains {"message": sprintf("/tmp has the mode %s: user %d may not write there", [fact.mode, image.uid]), "file": "/tmp"} if {
+deny.tmp contains {"message": sprintf("/tmp has the mode %s: %s may not write there", [fact.mode, image.who]), "file": "/tmp"} if {
 	fact := image.file("/tmp")
 	not image.may(fact, 2)
 }

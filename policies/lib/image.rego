@@ -49,6 +49,13 @@ uid := input.facts.config.uid if {
 	not regex.match(`^([0-9]{1,10}(:.*)?)?$`, input.facts.config.user)
 }
 
+# who names the image's user in messages.
+who := sprintf("user %d", [uid])
+
+who := sprintf("user %q", [input.facts.config.user]) if not known_number
+
+known_number if uid >= 0
+
 # gids are the groups that the image's user belongs to. A number without a line in /etc/passwd is in group 0, as runtimes
 # have it.
 gids contains gid if {
@@ -109,5 +116,11 @@ may(fact, bit) if {
 	uid != 0
 	fact.uid != uid
 	not fact.gid in gids
+	bits.and(digit(fact, 1), bit) != 0
+}
+
+# A user that nobody knows has the rights of everybody.
+may(fact, bit) if {
+	not known_number
 	bits.and(digit(fact, 1), bit) != 0
 }

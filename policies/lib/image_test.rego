@@ -40,7 +40,14 @@ test_a_strange_mode_has_no_digits if not image.group_writable({"mode": "rwxrwxrw
 test_uid_of_names_numbers_and_nobody if {
 	image.uid == 1000 with input as testing.image
 	image.uid == 0 with input as testing.config({"user": ""})
+	image.uid == 0 with input as testing.config({"user": "00"})
 	image.uid == 185 with input as testing.config({"user": "185:0", "uid": 7})
+}
+
+test_who_is_a_number_or_a_name if {
+	image.who == "user 185" with input as testing.config({"user": "185:0"})
+	given := json.patch(testing.config({"user": "spark"}), [{"op": "remove", "path": "/facts/config/uid"}])
+	image.who == `user "spark"` with input as given
 }
 
 test_groups_are_the_users_own_and_those_it_joined if {

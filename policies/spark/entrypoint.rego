@@ -39,7 +39,7 @@ deny.entrypoint_runs contains {"message": sprintf("%s is a link to %s, which is 
 	not fact.resolves_to
 }
 
-deny.entrypoint_runs contains {"message": sprintf("user %d cannot run %s (mode %s)", [image.uid, script, fact.mode]), "file": script} if {
+deny.entrypoint_runs contains {"message": sprintf("%s cannot run %s (mode %s)", [image.who, script, fact.mode]), "file": script} if {
 	fact := image.file(script)
 	not runnable(fact)
 }
@@ -97,7 +97,7 @@ deny.tini contains sprintf("tini is neither on PATH nor in %s", [words.few(tini_
 	every path in tini_places { not image.file(path) }
 }
 
-deny.tini contains {"message": sprintf("user %d cannot run %s (mode %s)", [image.uid, path, fact.mode]), "file": path} if {
+deny.tini contains {"message": sprintf("%s cannot run %s (mode %s)", [image.who, path, fact.mode]), "file": path} if {
 	not input.facts.commands.tini
 	some path in tini_places
 	fact := image.file(path)

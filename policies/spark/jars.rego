@@ -119,7 +119,7 @@ jar_versions[[jar.artifact, jar.classifier]] contains jar.version if some jar in
 #   remedy: Make jars readable for everybody (chmod -R a+rX /opt/spark).
 #   source: https://spark.apache.org/docs/latest/running-on-kubernetes.html#user-identity
 #   effective: 2025-01-01
-deny.jars_readable contains {"message": sprintf("user %d cannot read %d jars: %s", [image.uid, count(closed), words.few(closed)]), "file": sprintf("%s/%s", [jars_folder, closed[0]])} if {
+deny.jars_readable contains {"message": sprintf("%s cannot read %d jars: %s", [image.who, count(closed), words.few(closed)]), "file": sprintf("%s/%s", [jars_folder, closed[0]])} if {
 	closed := sort([name |
 		some name, fact in jar_files
 		fact.type == "file"
@@ -128,7 +128,7 @@ deny.jars_readable contains {"message": sprintf("user %d cannot read %d jars: %s
 	count(closed) > 0
 }
 
-deny.jars_readable contains {"message": sprintf("user %d cannot enter %s (mode %s)", [image.uid, folder, fact.mode]), "file": folder} if {
+deny.jars_readable contains {"message": sprintf("%s cannot enter %s (mode %s)", [image.who, folder, fact.mode]), "file": folder} if {
 	some folder in ["/opt/spark", jars_folder]
 	fact := image.file(folder)
 	fact.type == "dir"

@@ -55,7 +55,7 @@ deny.commands contains {"message": sprintf("%s is not in the image", [path]), "f
 	not image.file(path)
 }
 
-deny.commands contains {"message": sprintf("user %d cannot run %s (mode %s)", [image.uid, path, fact.mode]), "file": path} if {
+deny.commands contains {"message": sprintf("%s cannot run %s (mode %s)", [image.who, path, fact.mode]), "file": path} if {
 	some name in ["spark-class", "spark-submit"]
 	path := sprintf("%s/bin/%s", [home, name])
 	fact := image.file(path)
@@ -73,6 +73,11 @@ deny.commands contains {"message": sprintf("user %d cannot run %s (mode %s)", [i
 deny.uid contains sprintf("USER is %q, number %v; it must be %d", [input.facts.config.user, image.uid, input.params.uid]) if {
 	input.params.uid >= 0
 	image.uid != input.params.uid
+}
+
+deny.uid contains sprintf("USER is %q, whose number is not known; it must be %d", [input.facts.config.user, input.params.uid]) if {
+	input.params.uid >= 0
+	not image.known_number
 }
 
 # METADATA
@@ -97,7 +102,7 @@ deny.work_dir contains {"message": sprintf("the group may not write to %s (mode 
 	not image.group_writable(fact)
 }
 
-deny.work_dir contains {"message": sprintf("user %d may not write to %s (mode %s, owner %d, group %d)", [image.uid, work_dir, fact.mode, fact.uid, fact.gid]), "file": work_dir} if {
+deny.work_dir contains {"message": sprintf("%s may not write to %s (mode %s, owner %d, group %d)", [image.who, work_dir, fact.mode, fact.uid, fact.gid]), "file": work_dir} if {
 	fact := image.file(work_dir)
 	fact.type == "dir"
 	image.group_writable(fact)
@@ -127,7 +132,7 @@ deny.workdir contains sprintf("WORKDIR is %q, not %s", [input.facts.config.workd
 #   remedy: Run chgrp root /etc/passwd && chmod g+w /etc/passwd, or give the user a line in /etc/passwd.
 #   source: https://github.com/apache/spark/blob/v3.5.7/resource-managers/kubernetes/docker/src/main/dockerfiles/spark/entrypoint.sh
 #   effective: 2025-01-01
-deny.passwd contains {"message": sprintf("user %d has no name, and may not add one to /etc/passwd (mode %s, group %d)", [image.uid, fact.mode, fact.gid]), "file": "/etc/passwd"} if {
+deny.passwd contains {"message": sprintf("%s has no name, and may not add one to /etc/passwd (mode %s, group %d)", [image.who, fact.mode, fact.gid]), "file": "/etc/passwd"} if {
 	not image.known_user
 	fact := image.file("/etc/passwd")
 	not image.may(fact, 2)

@@ -31,6 +31,13 @@ test_uid_denies_root_and_others if {
 	deny.uid == {`USER is "1000", number 1000; it must be 185`} with input as config({"user": "1000"})
 }
 
+test_uid_denies_names_without_number if {
+	given := json.patch(config({"user": "spark"}), [{"op": "remove", "path": "/facts/config/uid"}])
+	deny.uid == {`USER is "spark", whose number is not known; it must be 185`} with input as given
+	closed := object.union(given, {"facts": {"files": {"/opt/spark/bin/spark-submit": testing.file("0700")}}})
+	{finding.message | some finding in deny.commands} == {`user "spark" cannot run /opt/spark/bin/spark-submit (mode 0700)`} with input as closed
+}
+
 test_uid_allows_it_by_name_and_any_where_accepted if {
 	deny.uid == set() with input as config({"user": "spark", "uid": 185})
 	deny.uid == set() with input as object.union(config({"user": "7"}), {"params": {"uid": -1}})
