@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -134,9 +135,11 @@ func (l *ociLayout) index(raw []byte, deep int) error {
 	return nil
 }
 
-// isAttestation tells BuildKit's attestations and OCI artifacts from images.
+// isAttestation tells BuildKit's attestations and OCI artifacts from images. Some tools give images an artifact type too,
+// that of their configuration.
 func isAttestation(desc v1.Descriptor) bool {
-	return desc.Annotations["vnd.docker.reference.type"] != "" || desc.ArtifactType != "" ||
+	artifact := types.MediaType(desc.ArtifactType)
+	return desc.Annotations["vnd.docker.reference.type"] != "" || artifact != "" && !artifact.IsConfig() ||
 		desc.Platform != nil && desc.Platform.OS == "unknown"
 }
 
