@@ -20,7 +20,6 @@ type Client struct {
 	credentials *credentials
 	transport   http.RoundTripper
 	http        *http.Client
-	attaching   keyedMutex
 }
 
 // New checks the options and returns a client. It reads no credential and opens no connection yet.
@@ -34,6 +33,7 @@ func New(options Options) (*Client, error) {
 	var chain http.RoundTripper = &idle{next: options.Transport, limit: options.Idle}
 	chain = &author{next: chain, credentials: c.credentials, plain: plain, hosts: map[string]*hostAuth{}}
 	chain = &retrier{next: chain, policy: policyOf(options)}
+	chain = &resumer{next: chain, retries: options.MaxRetries}
 	c.transport = &scheme{next: chain, plain: plain, userAgent: options.UserAgent}
 	c.http = &http.Client{Transport: c.transport, CheckRedirect: checkRedirect}
 	return c, nil

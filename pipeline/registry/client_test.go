@@ -23,7 +23,7 @@ import (
 var servers = map[string]func(t *testing.T) string{
 	"embedded": func(t *testing.T) string {
 		t.Helper()
-		server, err := registry.Serve(t.Context(), registry.ServeOptions{Root: t.TempDir()})
+		server, err := registry.Serve(t.Context(), registry.ServeOptions{Root: memory(t)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,9 +5,14 @@
 // make with RemoteOptions:
 //
 //	scheme  -> HTTPS unless asked otherwise or on loopback; answers the libraries' pings without the network
+//	resumer -> goes on with a blob's download where the connection broke
 //	retrier -> waits and repeats what is safe to repeat, within a number of tries and a total time, and says why
 //	author  -> credentials and tokens, fetched when the registry first asks for them
 //	idle    -> ends a request on which nothing moves
+//
+// A credential for a host is looked for in Options.Auth, then in the environment (HALLMARK_REGISTRY_HOST with
+// HALLMARK_REGISTRY_USERNAME and HALLMARK_REGISTRY_PASSWORD, or with HALLMARK_REGISTRY_TOKEN), then in what `docker
+// login` left, helpers included. It is looked for when a registry first asks, and again whenever a token runs out.
 //
 // The package must not know what is in an image, who signed it, or whether it may be promoted. It never prints:
 // waits and bytes are told through package progress.

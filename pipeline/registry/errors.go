@@ -2,11 +2,13 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -46,10 +48,22 @@ func (c *Client) fail(err error, doing, object string) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, verdict.ErrUsage) {
 		return fmt.Errorf("%s %s: %w", doing, object, err)
 	}
+	// The libraries' "Put https://…?_state=…:" says less than doing and object do.
+	for inner := (*url.Error)(nil); errors.As(err, &inner); {
+		uncertainly := errors.Is(err, ErrUncertain)
+		if err = inner.Err; uncertainly {
+			err = uncertain(err)
+		}
+	}
 	e := &verdict.Error{Verdict: verdict.Inconclusive, Code: CodeUnreachable, Doing: doing, Object: object, Cause: redacted(err)}
-	e.Remedy = "Check that the registry is up and can be reached from here, then run again"
-	if strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") {
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &certificate):
+		e.Remedy = "Add the authority that signed the registry's certificate to the ones that this machine trusts"
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		e.Remedy = "Name the host among the plain-HTTP hosts if it speaks no TLS"
+	default:
+		e.Remedy = "Check that the registry is up and can be reached from here, then run again"
 	}
 	return e
 }
