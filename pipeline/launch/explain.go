@@ -13,6 +13,8 @@ import (
 type Explanation struct {
 	Reason string // one sentence that quotes the line
 	Remedy string
+	// Surroundings says that it is not the image's fault: the machine's disk is full.
+	Surroundings bool
 }
 
 // explained bounds how much of a log is looked at: the end, where failures stand.
@@ -25,6 +27,8 @@ type sign struct {
 	reason  string
 	remedy  string
 }
+
+const noSpace = "the disk under the launch is full"
 
 var signs = []sign{
 	{
@@ -48,7 +52,7 @@ var signs = []sign{
 		"Java ran out of memory", "Give the process a larger heap, or the launch a higher memory limit",
 	},
 	{
-		regexp.MustCompile(`(?:ClassNotFoundException|NoClassDefFoundError|Could not find or load main class)[: ]+([\w./$]+)`),
+		regexp.MustCompile(`(?:ClassNotFoundException|NoClassDefFoundError|Could not find or load main class|Failed to load class)[: ]+([\w./$]*[\w$])`),
 		"the class $1 is missing", "Put the jar that holds it into the image",
 	},
 	{
@@ -73,7 +77,7 @@ var signs = []sign{
 	},
 	{
 		regexp.MustCompile(`(?i)No space left on device`),
-		"there is no space left to write to", "Write less, or free disk space where the launch runs",
+		noSpace, "Free disk space where the launch runs, and run the same command again",
 	},
 	{
 		regexp.MustCompile(`(?i)exec format error`),
@@ -133,7 +137,7 @@ func Explain(log string) Explanation {
 	if len(log) > explained {
 		log = log[len(log)-explained:]
 	}
-	lines := strings.Split(log, "\n")
+	lines := strings.Split(escapes.ReplaceAllString(log, ""), "\n")
 	for _, s := range signs {
 		// The first line that shows the sign is the cause; what follows repeats it.
 		for _, line := range lines {
@@ -145,7 +149,7 @@ func Explain(log string) Explanation {
 				continue
 			}
 			reason := string(s.pattern.ExpandString(nil, s.reason, line, match))
-			return Explanation{Reason: Clean(reason, 200) + " (" + quote(line) + ")", Remedy: s.remedy}
+			return Explanation{Reason: Clean(reason, 200) + " (" + quote(line) + ")", Remedy: s.remedy, Surroundings: s.reason == noSpace}
 		}
 	}
 	for _, cause := range causes {

@@ -41,7 +41,7 @@ func judge(probe Probe, out Output) ruling {
 
 func judgePi(out Output) ruling {
 	if out.NoCommand {
-		return blame("there is no bin/run-example below SPARK_HOME", "Put Spark's bin and examples folders into the image")
+		return blame("the image's entry point, or bin/spark-submit below SPARK_HOME, is missing", "Put Spark's bin and examples folders into the image")
 	}
 	if out.ExitCode != 0 {
 		return endedBadly("SparkPi", out, "", false)
@@ -79,6 +79,10 @@ func judgeText(probe Probe, out Output, what string) ruling {
 // endedBadly blames the image for an exit code, with what its output says of the cause.
 func endedBadly(what string, out Output, instead string, mention bool) ruling {
 	why := Explain(out.Text)
+	blamed := verdict.Fail
+	if why.Surroundings {
+		blamed = verdict.Inconclusive
+	}
 	reason := fmt.Sprintf("%s ended with exit code %d", what, out.ExitCode)
 	if mention {
 		reason += instead
@@ -86,7 +90,7 @@ func endedBadly(what string, out Output, instead string, mention bool) ruling {
 	if signal := signalOf(out.ExitCode); signal != "" && why.Reason == "" {
 		reason += " (" + signal + ")"
 	}
-	return ruling{verdict: verdict.Fail, reason: reason + because(why.Reason), remedy: orElse(why.Remedy, "Read its output in the launch's log")}
+	return ruling{verdict: blamed, reason: reason + because(why.Reason), remedy: orElse(why.Remedy, "Read its output in the launch's log")}
 }
 
 func blame(reason, remedy string) ruling {

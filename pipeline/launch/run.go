@@ -43,14 +43,15 @@ func Run(ctx context.Context, target Target, spec Spec) (*Result, error) {
 	if cluster != nil {
 		result.ID = cluster.ID()
 	}
-	if err == nil {
+	up := err == nil
+	if up {
 		err = ask(within, cluster, spec, result)
 	}
 	if cluster != nil {
 		result.readLogs(ctx, cluster, spec.LogPath)
 		result.takeDown(ctx, cluster)
 	}
-	result.conclude(ctx, err, cluster, spec)
+	result.conclude(ctx, err, up, cluster, spec)
 	result.Finished = time.Now()
 	return result, context.Cause(ctx)
 }
@@ -74,13 +75,13 @@ func ask(ctx context.Context, cluster Cluster, spec Spec, result *Result) error 
 }
 
 func askOne(ctx context.Context, cluster Cluster, probe Probe, result *ProbeResult) error {
-	shown, task := progress.Start(ctx, "probe %s", probe.Name)
-	within, cancel := context.WithTimeout(shown, probe.Timeout)
+	watched, task := progress.Start(ctx, "probe %s", probe.Name)
+	within, cancel := context.WithTimeout(watched, probe.Timeout)
 	defer cancel()
 	started := time.Now()
 	out, err := cluster.Probe(within, probe)
 	result.Elapsed = time.Since(started)
-	result.Output = secret.Redact(end(out.Text, shownTail))
+	result.Output = shown(probe, out)
 
 	ruled := judge(probe, out)
 	if err != nil {
@@ -131,26 +132,25 @@ func (r *Result) copyLog(ctx context.Context, cluster Cluster, path string) erro
 	defer log.Close()
 	tail := &Tail{Most: shownTail}
 	to := io.Writer(tail)
-	var file *os.File
 	if path != "" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		if file, err = os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600); err != nil {
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		if err != nil {
 			return err
 		}
 		defer file.Close()
-		to = io.MultiWriter(&redacted{to: file}, tail)
+		clean := &redacted{to: file}
+		defer clean.flush()
+		to = io.MultiWriter(clean, tail)
 	}
 	if _, err := io.Copy(to, io.LimitReader(log, logLimit)); err != nil {
 		return err
 	}
 	r.LogTail = secret.Redact(tail.String())
-	if file == nil {
-		return nil
-	}
 	r.LogPath = path
-	return file.Close()
+	return nil
 }
 
 func (r *Result) takeDown(ctx context.Context, cluster Cluster) {
@@ -175,12 +175,18 @@ func (r *Result) note(format string, args ...any) {
 }
 
 // conclude makes one verdict of how the launch went and what the probes said.
-func (r *Result) conclude(ctx context.Context, err error, cluster Cluster, spec Spec) {
+func (r *Result) conclude(ctx context.Context, err error, up bool, cluster Cluster, spec Spec) {
 	defer r.explainUnasked()
 	switch {
 	case ctx.Err() != nil:
 		r.fail(&Error{Verdict: verdict.Inconclusive, Code: CodeInterrupted, Reason: "the launch was interrupted", Remedy: "Run the same command again"})
 		return
+	case err != nil && isOverdue(err) && !up:
+		r.fail(&Error{
+			Verdict: verdict.Inconclusive, Code: CodeTimeout,
+			Reason: fmt.Sprintf("nothing was up when the launch's %s were over", spec.Timeout.Round(time.Second)),
+			Remedy: "Give the launch a longer timeout, or look for what slows the target down",
+		})
 	case err != nil && isOverdue(err):
 		r.fail(&Error{
 			Verdict: verdict.Fail, Code: CodeTimeout,
@@ -239,40 +245,17 @@ func (r *Result) explainUnasked() {
 	}
 }
 
+// shown is what people see of an answer: the end of an output, the beginning of a page.
+func shown(probe Probe, out Output) string {
+	if probe.Kind == HTTP {
+		return Clean(out.Text, 400)
+	}
+	return secret.Redact(end(out.Text, shownTail))
+}
+
 // end is the last so many bytes of text, from the beginning of a line.
 func end(text string, most int) string {
 	tail := Tail{Most: most}
 	_, _ = tail.Write([]byte(text))
 	return tail.String()
-}
-
-// redacted takes known secrets out of what is written, line by line.
-type redacted struct {
-	to      io.Writer
-	partial []byte
-}
-
-func (r *redacted) Write(data []byte) (int, error) {
-	r.partial = append(r.partial, data...)
-	cut := lastLineEnd(r.partial)
-	if cut < 0 && len(r.partial) < 1<<20 {
-		return len(data), nil
-	}
-	if cut < 0 {
-		cut = len(r.partial)
-	}
-	if _, err := io.WriteString(r.to, secret.Redact(string(r.partial[:cut]))); err != nil {
-		return 0, err
-	}
-	r.partial = append(r.partial[:0], r.partial[cut:]...)
-	return len(data), nil
-}
-
-func lastLineEnd(data []byte) int {
-	for i := len(data) - 1; i >= 0; i-- {
-		if data[i] == '\n' {
-			return i + 1
-		}
-	}
-	return -1
 }

@@ -1,0 +1,103 @@
+// Package inside is the part of the sandbox that runs in the launched container: the program's own static binary,
+// shown there read-only, called with the hidden verb.
+//
+// It is needed for three things. A page can be fetched from inside the container's own network without any tool in the
+// image. A command's exit code comes back as data: the gateway that runs containers takes the whole container down when
+// one process in it ends badly. And a command that hangs is ended together with its children.
+//
+// What the command writes goes to standard output as it comes; the report follows on standard error, as one line of JSON.
+package inside
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// Verb is the hidden verb of the program that calls Main.
+const Verb = "__probe"
+
+// Report is what comes back.
+type Report struct {
+	// Of a command.
+	ExitCode  int  `json:"exit_code,omitempty"` // 128 and more: ended by a signal, as shells say it
+	NoCommand bool `json:"no_command,omitempty"`
+	// Of a page.
+	Status int    `json:"status,omitempty"` // 0: nothing answered
+	Body   string `json:"body,omitempty"`   // its beginning
+
+	TimedOut bool   `json:"timed_out,omitempty"`
+	Error    string `json:"error,omitempty"` // why there is nothing else to tell
+}
+
+// Main is what the hidden verb calls, with the arguments after it. It returns the exit code: 0 whenever there is a
+// report, whatever the report says.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	report, err := answer(ctx, args, os.Stdout)
+	if err != nil {
+		report = Report{Error: err.Error()}
+	}
+	if err := json.NewEncoder(os.Stderr).Encode(report); err != nil {
+		return 1
+	}
+	return 0
+}
+
+func answer(ctx context.Context, args []string, out io.Writer) (Report, error) {
+	if len(args) == 0 {
+		return Report{}, errors.New("say run or get")
+	}
+	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	within := flags.Duration("within", 0, "give up after so long; 0: never")
+	switch args[0] {
+	case "run":
+		if err := flags.Parse(args[1:]); err != nil {
+			return Report{}, err
+		}
+		return run(ctx, flags.Args(), *within, out)
+	case "get":
+		page := page{}
+		flags.IntVar(&page.status, "status", 200, "wanted status")
+		flags.StringVar(&page.contains, "contains", "", "text that the page must contain")
+		flags.StringVar(&page.matches, "matches", "", "pattern that the page must match")
+		if err := flags.Parse(args[1:]); err != nil {
+			return Report{}, err
+		}
+		if flags.NArg() != 1 {
+			return Report{}, errors.New("get wants one address")
+		}
+		page.url = flags.Arg(0)
+		return get(ctx, page, *within)
+	default:
+		return Report{}, fmt.Errorf("%q is neither run nor get", args[0])
+	}
+}
+
+// RunArgs are the arguments, verb included, that run a command for at most so long; 0: without end.
+func RunArgs(within time.Duration, command []string) []string {
+	return append([]string{Verb, "run", "-within", within.String(), "--"}, command...)
+}
+
+// GetArgs are the arguments, verb included, that ask for a page until it is as it should be.
+func GetArgs(within time.Duration, url string, status int, contains, matches string) []string {
+	return []string{Verb, "get", "-within", within.String(), "-status", fmt.Sprint(status), "-contains", contains, "-matches", matches, "--", url}
+}
+
+// Parse reads the report at the end of what the helper wrote to standard error.
+func Parse(text string) (Report, error) {
+	var report Report
+	if err := json.Unmarshal([]byte(text), &report); err != nil {
+		return Report{}, fmt.Errorf("the helper in the container left no report: %w", err)
+	}
+	return report, nil
+}
