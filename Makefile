@@ -11,7 +11,7 @@ export GOTOOLCHAIN ?= auto
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      ?= go
-RUNC    := pipeline/engine/runtime/runc
+RUNC    := pipeline/engine/runtime/runc.gz
 
 .PHONY: build demo test lint bench clean
 

@@ -79,7 +79,8 @@ func (b *book) step(ctx context.Context, name string, work func(context.Context)
 	switch {
 	case err != nil:
 		step.State, step.Verdict, step.Reason = report.Failed, verdict.OfError(err), err.Error()
-		if known := (*verdict.Error)(nil); errors.As(err, &known) {
+		// A gate's remedies stand with its findings.
+		if known := (*verdict.Error)(nil); errors.As(err, &known) && !errors.As(err, &stopped{}) {
 			step.Remedy = known.Remedy
 		}
 		task.End(err)

@@ -118,7 +118,4 @@ func (b *book) database(info scan.DatabaseInfo, failOn verdict.Severity) {
 			Source: info.Source, Digest: info.Digest, Updated: info.UpdatedAt, Age: time.Since(info.UpdatedAt), Note: info.Note,
 		}
 	})
-	if info.Note != "" {
-		b.note("Vulnerability database: " + info.Note)
-	}
 }
