@@ -17,7 +17,7 @@ import (
 // for billions of values.
 const (
 	maxFile   = 1 << 20
-	maxValues = 100_000
+	maxValues = 20_000
 	maxDepth  = 32
 )
 

@@ -201,6 +201,6 @@ const referenceTail = `
 
 ## Limits
 
-The file may hold 1 MiB, 100 000 values (an alias counts each time it is used) and 32 levels. Merge keys (` + "`<<`" + `), custom
+The file may hold 1 MiB, 20 000 values (an alias counts each time it is used) and 32 levels. Merge keys (` + "`<<`" + `), custom
 tags and a second document are refused.
 `

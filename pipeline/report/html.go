@@ -28,7 +28,7 @@ var pageStyle string
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"elapsed": Elapsed,
 	"bytes":   Bytes,
-	"short":   subject.Short,
+	"short":   func(digest string) string { return Clean(subject.Short(digest)) },
 	"when":    when,
 	"age":     age,
 	"clean":   Clean,
