@@ -35,6 +35,9 @@ type Evidence struct {
 	Verdict verdict.Verdict
 	// Target is the launch's target; empty for other kinds.
 	Target string
+	// Slot tells statements of one kind apart that stand beside each other: of launches, "sandbox/spark". A newer statement
+	// takes the place of an older one of the same kind and slot only.
+	Slot string
 	// Ref is where the statement is stored.
 	Ref string
 	// DatabaseUpdatedAt is the date of the vulnerability database; zero where the statement names none.
@@ -47,7 +50,7 @@ func Promotion(ctx context.Context, in PromotionInput, pack *Pack) (Result, erro
 	for _, e := range in.Evidence {
 		evidence = append(evidence, object{
 			"predicate_type": e.PredicateType, "repository": e.Subject.Repository, "digest": e.Subject.Digest,
-			"signer": e.Signer, "at": rfc3339(dated(e.At)), "verdict": string(e.Verdict), "target": e.Target, "ref": e.Ref,
+			"signer": e.Signer, "at": rfc3339(dated(e.At)), "verdict": string(e.Verdict), "target": e.Target, "slot": e.Slot, "ref": e.Ref,
 			"database_updated_at": rfc3339(bounded(e.DatabaseUpdatedAt)),
 		})
 	}

@@ -66,6 +66,6 @@ func paramSchema(params []Param) object {
 func evidenceSchema() object {
 	return shape(object{
 		"predicate_type": text, "repository": text, "digest": text, "signer": text, "at": text,
-		"verdict": text, "target": text, "ref": text, "database_updated_at": text,
+		"verdict": text, "target": text, "slot": text, "ref": text, "database_updated_at": text,
 	})
 }

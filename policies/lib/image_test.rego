@@ -69,6 +69,12 @@ test_rights_follow_owner_group_and_others if {
 	not image.may({"uid": 1, "gid": 5, "mode": "0660"}, 2) with input as given
 }
 
+test_an_unknown_user_has_the_rights_of_everybody if {
+	given := json.patch(testing.config({"user": "ghost"}), [{"op": "remove", "path": "/facts/config/uid"}])
+	image.may({"uid": 0, "gid": 0, "mode": "0705"}, 1) with input as given
+	not image.may({"uid": 0, "gid": 0, "mode": "0770"}, 1) with input as given
+}
+
 test_few_counts_what_it_leaves_out if {
 	words.few(["a", "b"]) == "a, b"
 	words.few(["a", "b", "c", "d", "e", "f", "g"]) == "a, b, c, d, e and 2 more"

@@ -26,7 +26,7 @@ made(e) := time.parse_rfc3339_ns(e.at)
 # Clocks of different machines differ by this much.
 skew := 300 * 1000000000
 
-# standing are the statements that count: about this subject, from a trusted signer, the newest of each kind and target.
+# standing are the statements that count: about this subject, from a trusted signer, the newest of each kind, target and slot.
 standing contains e if {
 	some e in input.evidence
 	about(e)
@@ -40,6 +40,7 @@ superseded(e) if {
 	trusted(other)
 	kind(other) == kind(e)
 	other.target == e.target
+	other.slot == e.slot
 	made(other) > made(e)
 }
 

@@ -20,7 +20,7 @@ databases := {"vulnerabilities": "2026-03-09T00:00:00Z"}
 
 statement(k) := {
 	"predicate_type": types[k], "repository": subject.repository, "digest": subject.digest, "signer": "key sha256:11",
-	"at": "2026-03-10T12:00:00Z", "verdict": object.get(verdicts, k, ""), "target": object.get(targets, k, ""), "ref": "",
+	"at": "2026-03-10T12:00:00Z", "verdict": object.get(verdicts, k, ""), "target": object.get(targets, k, ""), "slot": "", "ref": "",
 	"database_updated_at": object.get(databases, k, ""),
 }
 
@@ -96,6 +96,11 @@ test_verdict_denies_a_newer_fail if {
 test_verdict_denies_a_fail_of_another_target if {
 	other := object.union(statement("launch"), {"at": "2026-03-09T13:00:00Z", "verdict": "fail", "target": "kubernetes"})
 	messages(deny.verdict) == {"the launch result on kubernetes of 2026-03-09 says fail"} with input as besides([other])
+}
+
+test_verdict_denies_an_older_fail_of_another_slot if {
+	other := object.union(statement("launch"), {"at": "2026-03-09T13:00:00Z", "verdict": "fail", "slot": "sandbox/service"})
+	messages(deny.verdict) == {"the launch result on sandbox of 2026-03-09 says fail"} with input as besides([other])
 }
 
 test_verdict_allows_an_older_fail if {
