@@ -159,9 +159,13 @@ func pull(ctx context.Context, registry Registry, kept store, o DatabaseOptions)
 	if errors.Is(err, context.Canceled) {
 		return nil, err
 	}
+	judged := (*verdict.Error)(nil)
+	if !errors.As(err, &judged) && errors.Is(err, verdict.ErrUsage) {
+		return nil, fmt.Errorf("fetching the vulnerability database: %w", err) // a malformed reference
+	}
 	// A kept copy is as good as on the day it was taken; its age is judged like any other's.
 	old := kept.newest(o.From)
-	if old == nil || errors.Is(err, verdict.ErrUsage) {
+	if old == nil {
 		return nil, unreachable(o.From, err)
 	}
 	old.Info.Note = "the registry could not be reached; a kept copy was used"
@@ -177,6 +181,11 @@ func pull(ctx context.Context, registry Registry, kept store, o DatabaseOptions)
 func unreachable(from string, cause error) error {
 	if already := (*verdict.Error)(nil); errors.As(cause, &already) && already.Code == CodeDatabaseBroken {
 		return cause
+	}
+	// A public registry says "denied" for much that is not the user's mistake: a rate limit, a proxy, a mirror without
+	// the artifact. The text stays, the blame does not.
+	if errors.Is(cause, verdict.ErrUsage) {
+		cause = errors.New(cause.Error())
 	}
 	return &verdict.Error{
 		Verdict: verdict.Inconclusive, Code: CodeDatabaseUnreachable,

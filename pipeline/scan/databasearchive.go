@@ -2,6 +2,7 @@ package scan
 
 import (
 	"archive/tar"
+	"compress/flate"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/aquasecurity/trivy-db/pkg/db"
@@ -33,12 +35,29 @@ func (l ArchiveLimits) withDefaults() ArchiveLimits {
 	return l
 }
 
+// errArchive marks an archive that is not what it should be, as against one that could not be read to its end.
+var errArchive = errors.New("not a usable database archive")
+
+func badArchive(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", errArchive, fmt.Errorf(format, args...))
+}
+
+// damaged says whether err is about an archive's bytes.
+func damaged(err error) bool {
+	corrupt := flate.CorruptInputError(0)
+	return errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, tar.ErrHeader) ||
+		errors.As(err, &corrupt)
+}
+
 // unpack writes trivy.db and metadata.json of a gzipped tar into dir. Every other entry is left out: names are never
 // taken from the archive, so none can point elsewhere.
 func unpack(archive io.Reader, dir string, limits ArchiveLimits) error {
 	inflated, err := gzip.NewReader(archive)
-	if err != nil {
-		return fmt.Errorf("the archive is not gzip: %w", err)
+	switch {
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, io.EOF):
+		return badArchive("it is not gzip")
+	case err != nil:
+		return err
 	}
 	entries := tar.NewReader(inflated)
 	left := limits.Bytes
@@ -48,27 +67,32 @@ func unpack(archive io.Reader, dir string, limits ArchiveLimits) error {
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if damaged(err) {
+			return badArchive("it is damaged: %w", err)
+		}
 		if err != nil {
-			return fmt.Errorf("the archive is damaged: %w", err)
+			return fmt.Errorf("reading the archive: %w", err)
 		}
 		if count >= limits.Files {
-			return fmt.Errorf("the archive has more than %d entries (limit Files)", limits.Files)
+			return badArchive("it has more than %d entries (limit Files)", limits.Files)
 		}
-		if left -= header.Size; left < 0 {
-			return fmt.Errorf("the archive holds more than %d bytes (limit Bytes)", limits.Bytes)
+		if left -= header.Size; left < 0 || header.Size < 0 {
+			return badArchive("it holds more than %d bytes (limit Bytes)", limits.Bytes)
 		}
 		name := path.Clean(header.Name)
 		if header.Typeflag != tar.TypeReg || name != "trivy.db" && name != "metadata.json" || seen[name] {
 			continue
 		}
 		seen[name] = true
-		if err := writeFile(filepath.Join(dir, name), entries); err != nil {
-			return err
+		if err := writeFile(filepath.Join(dir, name), entries); damaged(err) {
+			return badArchive("%s in it is damaged: %w", name, err)
+		} else if err != nil {
+			return fmt.Errorf("unpacking %s: %w", name, err)
 		}
 	}
 	for _, name := range []string{"trivy.db", "metadata.json"} {
 		if !seen[name] {
-			return fmt.Errorf("the archive holds no %s", name)
+			return badArchive("it holds no %s", name)
 		}
 	}
 	return nil
@@ -91,22 +115,37 @@ func readOnly() *bolt.Options {
 	return &bolt.Options{ReadOnly: true, Timeout: 10 * time.Second}
 }
 
-// probe checks that a folder's trivy.db opens and holds vulnerabilities. A truncated file can make bbolt panic.
+// probe checks that a folder's trivy.db opens, is whole and holds vulnerabilities.
 func probe(dir string) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("trivy.db is damaged: %v", cause)
-		}
-	}()
+	defer survive(&err)()
 	file, err := bolt.Open(db.Path(dir), 0o644, readOnly())
 	if err != nil {
 		return fmt.Errorf("trivy.db cannot be opened: %w", err)
 	}
 	defer file.Close()
+	info, err := os.Stat(db.Path(dir))
+	if err != nil {
+		return pathCause(err)
+	}
 	return file.View(func(tx *bolt.Tx) error {
+		if tx.Size() > info.Size() {
+			return fmt.Errorf("trivy.db is cut off: %d of %d bytes are there", info.Size(), tx.Size())
+		}
 		if tx.Bucket([]byte("vulnerability")) == nil {
 			return errors.New("trivy.db holds no vulnerabilities")
 		}
 		return nil
 	})
+}
+
+// survive turns what a damaged database does to bbolt, which reads it through mapped memory, into an error: a panic, or a
+// fault that would end the whole program. Use it as defer survive(&err)().
+func survive(err *error) func() {
+	before := debug.SetPanicOnFault(true) // of this goroutine
+	return func() {
+		debug.SetPanicOnFault(before)
+		if cause := recover(); cause != nil {
+			*err = fmt.Errorf("trivy.db is damaged: %v", cause)
+		}
+	}
 }

@@ -91,6 +91,9 @@ func (s store) copies(source string) []*Database {
 	}
 	var all []*Database
 	for _, folder := range folders {
+		if strings.HasPrefix(folder.Name(), ".") { // being written
+			continue
+		}
 		text, err := os.ReadFile(filepath.Join(s.dir, folder.Name(), originFile))
 		if err != nil {
 			continue
@@ -153,8 +156,18 @@ func (s store) put(source, digest string, fill func(dir string) error) (*Databas
 	return openFolder(folder, source, digest)
 }
 
-// prune deletes older copies of a source. A process that reads one of them keeps its open file.
+// abandoned is the age from which a folder that is being written belongs to a process that was killed.
+const abandoned = 24 * time.Hour
+
+// prune deletes older copies of a source, and what killed processes left. A process that reads a deleted copy keeps
+// its open file.
 func (s store) prune(source string) {
+	unfinished, _ := filepath.Glob(filepath.Join(s.dir, ".new-*"))
+	for _, folder := range unfinished {
+		if info, err := os.Stat(folder); err == nil && time.Since(info.ModTime()) > abandoned {
+			_ = os.RemoveAll(folder)
+		}
+	}
 	copies := s.copies(source)
 	for _, database := range copies[min(len(copies), keepDatabases):] {
 		_ = os.RemoveAll(database.dir)
@@ -196,7 +209,9 @@ func download(ctx context.Context, registry Registry, kept store, ref string, fo
 		}
 		defer body.Close()
 		counted := &counter{from: body, total: size, task: progress.From(ctx)}
-		if err := unpack(counted, dir, kept.limits); err != nil {
+		if err := unpack(counted, dir, kept.limits); errors.Is(err, errArchive) {
+			return broken(ref, err)
+		} else if err != nil {
 			return err
 		}
 		_, err = io.Copy(io.Discard, counted) // to the end, so that the digest is checked

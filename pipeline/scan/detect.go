@@ -3,7 +3,6 @@ package scan
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path"
 	"sort"
 	"strings"
@@ -28,16 +27,20 @@ var detecting sync.Mutex
 func detect(ctx context.Context, database *Database, name string, items *inventory) (results types.Results, eosl bool, err error) {
 	detecting.Lock()
 	defer detecting.Unlock()
-	// A damaged page shows only when it is read, and bbolt then panics.
 	defer func() {
-		if cause := recover(); cause != nil {
-			err = broken(database.Info.Source, fmt.Errorf("trivy.db is damaged: %v", cause))
+		if err != nil && ctx.Err() == nil {
+			err = broken(database.Info.Source, err)
 		}
 	}()
+	// Init deletes a file that it cannot map, and it may be the user's own: look first.
+	if err := probe(database.dir); err != nil {
+		return nil, false, err
+	}
 	if err := trivydb.Init(database.dir, trivydb.WithBoltOptions(readOnly())); err != nil {
-		return nil, false, broken(database.Info.Source, err)
+		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, trivydb.Close()) }()
+	defer survive(&err)()
 
 	target := types.ScanTarget{
 		Name: name, OS: items.os, Repository: items.repository,
@@ -55,13 +58,13 @@ func detect(ctx context.Context, database *Database, name string, items *invento
 	case errors.Is(err, ospkg.ErrUnsupportedOS):
 		// There are no advisories for this system; the report says so.
 	case err != nil:
-		return nil, false, broken(database.Info.Source, err)
+		return nil, false, err
 	case system.Target != "":
 		results = append(results, system)
 	}
 	libraries, err := langpkg.NewScanner().Scan(ctx, target, options)
 	if err != nil {
-		return nil, false, broken(database.Info.Source, err)
+		return nil, false, err
 	}
 	results = append(results, libraries...)
 	client := vulnerability.NewClient(trivydb.Config{})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aquasecurity/trivy/pkg/clock"
 	ftypes "github.com/aquasecurity/trivy/pkg/fanal/types"
 	"github.com/aquasecurity/trivy/pkg/fingerprint"
 	"github.com/aquasecurity/trivy/pkg/types"
@@ -52,7 +53,8 @@ func Run(ctx context.Context, contents *image.Contents, database *Database, o Op
 	if err != nil {
 		return nil, err
 	}
-	results, eosl, err := detect(ctx, database, firstOf(o.Name, contents.Digest), items)
+	// The detectors judge by the clock whether a release is past its end of life.
+	results, eosl, err := detect(clock.With(ctx, o.now()), database, firstOf(o.Name, contents.Digest), items)
 	if err != nil {
 		return nil, err
 	}

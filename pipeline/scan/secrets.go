@@ -14,8 +14,8 @@ import (
 	"sync"
 	"unicode"
 
-	ftypes "github.com/aquasecurity/trivy/pkg/fanal/types"
 	"github.com/aquasecurity/trivy/pkg/fanal/secret"
+	ftypes "github.com/aquasecurity/trivy/pkg/fanal/types"
 
 	"github.com/hallmark-ci/hallmark/pipeline/image"
 )

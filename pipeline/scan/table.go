@@ -102,17 +102,34 @@ func (r *Result) writeBlocking(b *bytes.Buffer, f verdict.Finding) {
 	writeWrapped(b, "            fix    ", f.Remedy)
 }
 
+// writeRows writes one line an advisory: the packages that one source was built into share it.
 func writeRows(b *bytes.Buffer, findings []verdict.Finding) {
-	rows := make([][5]string, 0, len(findings))
+	type group struct {
+		row  [5]string
+		more int
+	}
+	var groups []group
+	at := map[string]int{}
 	for _, f := range findings {
-		row := [5]string{string(f.Severity), f.ID, "", "", f.Title}
+		row := [5]string{string(f.Severity), f.ID, f.Place.String(), "", f.Title}
 		if f.Package != nil {
 			row[2] = f.Package.Name + " " + f.Package.Installed
 			row[3] = firstOf(f.Package.Fixed, "no fix")
-		} else {
-			row[2] = f.Place.String()
 		}
-		rows = append(rows, row)
+		key := strings.Join([]string{row[0], row[1], row[3], f.Kind}, "|")
+		if i, known := at[key]; known && f.Package != nil {
+			groups[i].more++
+			continue
+		}
+		at[key] = len(groups)
+		groups = append(groups, group{row: row})
+	}
+	rows := make([][5]string, 0, len(groups))
+	for _, g := range groups {
+		if g.more > 0 {
+			g.row[2] += fmt.Sprintf(" (+%d)", g.more)
+		}
+		rows = append(rows, g.row)
 	}
 	widths := [4]int{8, 14, 0, 0}
 	limits := [4]int{8, 24, 40, 20}
@@ -176,7 +193,9 @@ func clipMiddle(text string, width int) string {
 	return string(runes[:width-1-half]) + "…" + string(runes[len(runes)-half:])
 }
 
-func oneLine(text string, width int) string { return clipEnd(strings.Join(strings.Fields(text), " "), width) }
+func oneLine(text string, width int) string {
+	return clipEnd(strings.Join(strings.Fields(text), " "), width)
+}
 
 func shortDigest(digest string) string {
 	_, hex, found := strings.Cut(digest, ":")
