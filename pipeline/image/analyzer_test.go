@@ -180,3 +180,14 @@ func TestAnalyzersStayWithinMemory(t *testing.T) {
 		t.Errorf("%d bytes were under way at once, 8000 are allowed", analyzer.most)
 	}
 }
+
+// noBody wants what lengths wants, and reads no more than the end of it.
+type noBody struct{ *lengths }
+
+func (noBody) Analyze(_ context.Context, file image.File) (json.RawMessage, error) {
+	if file.Bytes != nil {
+		return nil, errors.New("the large file is in memory")
+	}
+	_, err := file.ReaderAt.ReadAt(make([]byte, 1), file.Size-1)
+	return nil, err
+}
