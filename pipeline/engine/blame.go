@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"io"
 	"time"
@@ -36,3 +37,21 @@ func (e *Engine) gone(wait time.Duration) bool { return e.child != nil && e.chil
 func lostConnection(err error) bool {
 	return grpcerrors.Code(err) == codes.Unavailable || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
+
+// While is ctx for as long as the engine lives: it ends when the engine does. Calls on Client need it, since BuildKit's
+// client waits for a container's process for ever when the other side has died.
+func (e *Engine) While(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if e.child != nil {
+		go func() {
+			select {
+			case <-e.child.done:
+				cancel(errGone)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, func() { cancel(context.Canceled) }
+}
+
+var errGone = errors.New("the engine ended")

@@ -50,6 +50,14 @@ func (e *Engine) Kind() Kind { return e.kind }
 // Reason says in words which BuildKit this is and why it was taken.
 func (e *Engine) Reason() string { return e.reason }
 
+// Process is the process id of the embedded engine; 0: another engine.
+func (e *Engine) Process() int {
+	if e.child == nil {
+		return 0
+	}
+	return e.child.cmd.Process.Pid
+}
+
 // Start runs the embedded engine as a child process and waits until it answers.
 func Start(ctx context.Context, o Options) (*Engine, error) {
 	o, err := o.withDefaults()
