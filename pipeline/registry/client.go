@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -69,6 +70,11 @@ func (c *Client) repository(repository string) (name.Repository, error) {
 	repo, err := name.NewRepository(repository)
 	if err != nil {
 		return name.Repository{}, fmt.Errorf("%w: the repository %q is not host/path: %w", verdict.ErrUsage, repository, err)
+	}
+	for segment := range strings.SplitSeq(repo.RepositoryStr(), "/") {
+		if strings.Trim(segment, ".") == "" { // the library lets them pass, and a URL would climb with them
+			return name.Repository{}, fmt.Errorf("%w: the repository %q has an empty or dotted part", verdict.ErrUsage, repository)
+		}
 	}
 	// Parsed again, because only now is the host known that the option is about.
 	return name.NewRepository(repository, c.NameOptions(repo.RegistryStr())...)

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -81,6 +83,7 @@ func Serve(ctx context.Context, options ServeOptions) (*Server, error) {
 		}),
 		ReadHeaderTimeout: 20 * time.Second,
 		IdleTimeout:       5 * time.Minute,
+		ErrorLog:          log.New(io.Discard, "", 0), // clients that hang up are told of by the clients
 	}
 	go func() {
 		defer close(server.done)
