@@ -23,6 +23,7 @@ const (
 	CodeGone       = "evidence.gone"       // it is listed, but not there
 	CodeMissing    = "evidence.missing"    // required, and none that holds was found
 	CodeUnsigned   = "evidence.unsigned"   // no signature of the image holds
+	CodeList       = "evidence.list"       // the registry's list of referrers makes no sense
 	CodeContended  = "evidence.contended"  // others kept writing the same tag
 )
 

@@ -91,7 +91,11 @@ func Load(key, password secret.Ref) (*Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: opening the signing key %s: %w", verdict.ErrUsage, key, err)
 	}
-	return newSigner(private)
+	signer, err := newSigner(private)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the signing key %s: %w", verdict.ErrUsage, key, err)
+	}
+	return signer, nil
 }
 
 // openKey decrypts a private key in cosign's format.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // referrers is what a registry says refers to an image.
@@ -71,17 +72,26 @@ func askReferrers(ctx context.Context, c *registry.Client, ref name.Digest, at s
 		case !known && page == 0:
 			return nil, false, nil
 		case !known:
-			return nil, false, fmt.Errorf("%s %s: the registry ended the list in the middle", doing, at)
+			return nil, false, oddList(at, "the registry ended its list in the middle")
 		}
 		list = append(list, index.Manifests...)
 		if more == nil {
 			return list, true, nil
 		}
 		if next = next.ResolveReference(more); next.Host != ref.Context().RegistryStr() {
-			return nil, false, fmt.Errorf("%s %s: the registry continues its list on another host, %s", doing, at, clip(next.Host))
+			return nil, false, oddList(at, "the registry continues its list on another host, %s", clip(next.Host))
 		}
 	}
-	return list, true, nil
+	return nil, false, oddList(at, "its list has more than %d parts", maxPages)
+}
+
+// oddList is the error of a list that no registry should give. It says nothing about the image.
+func oddList(at subject.Subject, format string, args ...any) error {
+	return &verdict.Error{
+		Verdict: verdict.Inconclusive, Code: CodeList, Doing: "listing what refers to", Object: at.String(),
+		Cause:  fmt.Errorf(format, args...),
+		Remedy: "Check what stands between here and the registry: a proxy or a mirror",
+	}
 }
 
 // readPage reads one answer of the API. known is false where it is not one.
