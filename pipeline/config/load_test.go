@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"os"
@@ -95,5 +96,25 @@ func TestBad(t *testing.T) {
 			}
 			golden(t, strings.TrimSuffix(file, ".yaml")+".golden", err.Error()+"\n")
 		})
+	}
+}
+
+// TestJSON writes JSON, which is YAML too, and reads it back.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	want, err := load(t, "testdata/good/full.yaml", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := parse(body, Name, "/project/"+Name, "/project", nil, nil)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, body)
+	}
+	if diff := cmp.Diff(want, got, sameConfig, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

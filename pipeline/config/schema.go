@@ -74,7 +74,7 @@ func objectSchema(s *shape, defaults reflect.Value) map[string]any {
 		property := schemaOf(f.shape, value)
 		property["description"] = f.doc
 		if value.IsValid() && f.shape.kind != object && !value.IsZero() {
-			property["default"] = plainValue(f.shape, value)
+			property["default"] = plainNode(encode(f.shape, value))
 		}
 		if f.example != "" && f.shape.kind == text {
 			property["examples"] = []string{f.example}
@@ -97,15 +97,6 @@ func objectSchema(s *shape, defaults reflect.Value) map[string]any {
 		return map[string]any{"anyOf": []any{schemaOf(s.short.shape, reflect.Value{}), schema}}
 	}
 	return schema
-}
-
-// plainValue is v as JSON holds it.
-func plainValue(s *shape, v reflect.Value) any {
-	var plain any
-	if err := encode(s, v).Decode(&plain); err != nil {
-		return nil
-	}
-	return plain
 }
 
 // defaultText is the default of a field as people write it, "" where there is none.

@@ -115,3 +115,13 @@ func TestVerifyTable(t *testing.T) {
 		golden(t, name+".json", body.Bytes())
 	}
 }
+
+// TestFindings compares the list of one gate.
+func TestFindings(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := Findings(&out, failed().Findings, 80, false); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "findings.txt", out.Bytes())
+}

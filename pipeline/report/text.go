@@ -212,3 +212,6 @@ func redactedValue(v reflect.Value) reflect.Value {
 }
 
 func or(a, b string) string { return cmp.Or(a, b) }
+
+// CleanText is Clean for text of several lines, which stay lines: an error with the line it is about below it.
+func CleanText(text string) string { return strings.Join(CleanLines(text), "\n") }
