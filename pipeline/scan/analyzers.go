@@ -33,7 +33,8 @@ type packageAnalyzer struct{}
 func (packageAnalyzer) Key() string { return packagesKey }
 
 func (packageAnalyzer) Wants(file string, info fs.FileInfo) bool {
-	if osFile(file) != nil || isDpkg(file) || isAPK(file) || isRPM(file) || isJar(file) {
+	if osFile(file) != nil || isDpkg(file) || isAPK(file) || isRPM(file) || isJar(file) || isSBOM(file) ||
+		isBuildInfo(file) || file == rpmManifest {
 		return true
 	}
 	for _, eco := range ecosystems {
@@ -63,6 +64,16 @@ func readFile(ctx context.Context, file image.File) *record {
 			return &record{Problem: err.Error()}
 		}
 		return read(string(text))
+	case isBuildInfo(file.Path):
+		text, err := io.ReadAll(io.LimitReader(file.Reader(), maxTextFile))
+		if err != nil {
+			return &record{Problem: err.Error()}
+		}
+		return readBuildInfo(file.Path, string(text))
+	case file.Path == rpmManifest:
+		return readRPMManifest(file.Reader())
+	case isSBOM(file.Path):
+		return readSBOM(ctx, file.Path, file.Reader())
 	case isDpkg(file.Path):
 		return readDpkg(file.Path, file.Reader())
 	case isAPK(file.Path):

@@ -41,6 +41,13 @@ type fileRecord struct {
 	*record
 }
 
+func (f fileRecord) rank() int {
+	if f.Kind == embeddedSBOM {
+		return 1
+	}
+	return 0
+}
+
 // takeInventory lays the layers' records over each other.
 func takeInventory(contents *image.Contents) (*inventory, error) {
 	var all []fileRecord
@@ -49,8 +56,15 @@ func takeInventory(contents *image.Contents) (*inventory, error) {
 		if err := json.Unmarshal(found.Result, result); err != nil {
 			return nil, fmt.Errorf("reading what was kept of %s: %w", found.Path, err)
 		}
-		all = append(all, fileRecord{path: found.Path, layer: found.Layer, deleted: found.Deleted, record: result})
+		file := fileRecord{path: found.Path, layer: found.Layer, deleted: found.Deleted, record: result}
+		all = append(all, file)
+		for _, app := range result.Apps {
+			file.path, file.record = app.FilePath, &record{Type: app.Type, Libraries: app.Packages}
+			all = append(all, file)
+		}
 	}
+	// What a package manager says goes before what an SBOM says of the same package.
+	slices.SortStableFunc(all, func(a, b fileRecord) int { return a.rank() - b.rank() })
 	m := merger{contents: contents, all: all, inventory: inventory{databases: map[string]string{}}}
 	m.mergeOS()
 	m.mergePackages()
@@ -96,6 +110,7 @@ func (m *merger) mergeOS() {
 type pkgKey struct{ file, name, version, release string }
 
 func (m *merger) mergePackages() {
+	builds := m.builds()
 	origins := map[pkgKey]int{}
 	for _, file := range m.all {
 		for _, pkg := range file.Packages {
@@ -114,6 +129,10 @@ func (m *merger) mergePackages() {
 			m.problems = append(m.problems, problem{file.path, file.Problem, file.layer, file.Kind != ""})
 		}
 		for _, pkg := range file.Packages {
+			if file.Kind == embeddedSBOM && foreign(pkg, m.os.Family) {
+				continue
+			}
+			pkg.BuildInfo = builds.of(origins[pkgKey{"", pkg.Name, pkg.Version, pkg.Release}])
 			pkg.Layer = m.layer(origins[pkgKey{"", pkg.Name, pkg.Version, pkg.Release}])
 			pkg.AnalyzedBy = file.Kind
 			if pkg.Identifier.PURL == nil && m.os.Family != "" {
@@ -133,6 +152,48 @@ func (m *merger) mergePackages() {
 		}
 	}
 	sort.Sort(ftypes.Packages(m.packages))
+}
+
+// foreign says that an SBOM lists a package of another distribution than the image's.
+func foreign(pkg ftypes.Package, family ftypes.OSType) bool {
+	p := pkg.Identifier.PURL
+	return family != "" && p != nil && p.Namespace != "" && p.Namespace != family.PurlNamespace()
+}
+
+// buildInfos holds, per layer, what Red Hat says of the build that made it.
+type buildInfos []*ftypes.BuildInfo
+
+func (m *merger) builds() buildInfos {
+	infos := make(buildInfos, len(m.contents.Layers))
+	for _, file := range m.all {
+		if file.BuildInfo == nil {
+			continue
+		}
+		if infos[file.layer] == nil {
+			infos[file.layer] = &ftypes.BuildInfo{}
+		}
+		info := infos[file.layer]
+		if file.BuildInfo.Nvr != "" {
+			info.Nvr, info.Arch = file.BuildInfo.Nvr, file.BuildInfo.Arch
+		}
+		if len(file.BuildInfo.ContentSets) > 0 {
+			info.ContentSets = file.BuildInfo.ContentSets
+		}
+	}
+	return infos
+}
+
+// of is what counts for a layer: its own, for the bottom one that of the next, for others that of the nearest below.
+func (b buildInfos) of(layer int) *ftypes.BuildInfo {
+	if layer == 0 && b[0] == nil && len(b) > 1 {
+		return b[1]
+	}
+	for ; layer >= 0; layer-- {
+		if b[layer] != nil {
+			return b[layer]
+		}
+	}
+	return nil
 }
 
 // python27 is what Debian's Python 2.7 brings and its package lists do not name where distroless images cut them.

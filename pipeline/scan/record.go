@@ -20,6 +20,8 @@ type record struct {
 	// Type and Libraries are those of a language: one jar, one wheel, one Go program.
 	Type      ftypes.LangType  `json:"type,omitempty"`
 	Libraries []ftypes.Package `json:"libraries,omitempty"`
+	// Apps are what an SBOM inside the image lists of languages.
+	Apps []ftypes.Application `json:"apps,omitempty"`
 	// Owner and Owned are the files that a package brought. An empty Owner stands for the whole file's packages.
 	Owner string   `json:"owner,omitempty"`
 	Owned *pathSet `json:"owned,omitempty"`
