@@ -157,6 +157,9 @@ func parseEntry(data []byte) (entry, error) {
 	if err := decoder.Decode(&e); err != nil {
 		return entry{}, err
 	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return entry{}, errors.New("something follows its end")
+	}
 	if e.Version != journalVersion {
 		return entry{}, fmt.Errorf("it is of version %d; this program writes version %d", e.Version, journalVersion)
 	}
@@ -175,7 +178,7 @@ func parseEntry(data []byte) (entry, error) {
 func (j journal) trouble(doing, path string, err error) error {
 	return &verdict.Error{
 		Verdict: verdict.Inconclusive, Code: "promote.journal", Doing: doing + " the promotion journal", Object: path,
-		Cause:  fmt.Errorf("%w: %w", verdict.ErrUsage, err),
+		Cause:  misuse{err},
 		Remedy: "Look at the tag's history; if nothing is missing there, delete the file and run again",
 	}
 }

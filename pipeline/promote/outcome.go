@@ -39,8 +39,8 @@ func (u *unknownError) Unwrap() []error { return []error{errUnknown, u.read} }
 func refused(plan Plan, cause error) error {
 	return &verdict.Error{
 		Verdict: verdict.Inconclusive, Code: "promote.refused", Doing: "promoting", Object: plan.Request.Subject.String(),
-		Cause: fmt.Errorf("%w: the registry does not let %s move from %s, which it still points to (%s)",
-			verdict.ErrUsage, plan.Request.object(), orNothing(plan.From), plain(cause)),
+		Cause: misuse{fmt.Errorf("the registry does not let %s move from %s, which it still points to (%s)",
+			plan.Request.object(), orNothing(plan.From), plain(cause))},
 		Remedy: "Allow the tag to be written (it may be locked or immutable there), or promote to a tag that is not there yet",
 	}
 }
@@ -60,3 +60,8 @@ func withTrouble(err, trouble error) error {
 	}
 	return fmt.Errorf("%w (and %w)", err, trouble)
 }
+
+// misuse is an error of what the user set up: it is verdict.ErrUsage, and reads as itself alone.
+type misuse struct{ error }
+
+func (m misuse) Unwrap() []error { return []error{m.error, verdict.ErrUsage} }

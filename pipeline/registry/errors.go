@@ -82,13 +82,13 @@ func (c *Client) failCode(status int, text string, header http.Header, req *http
 	}
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		e.Code, e.Cause = CodeDenied, fmt.Errorf("%w: %w", verdict.ErrUsage, e.Cause)
+		e.Code, e.Cause = CodeDenied, marked{e.Cause, verdict.ErrUsage}
 		e.Remedy = c.credentials.remedy(host)
 	case status == http.StatusNotFound:
-		e.Code, e.Cause = CodeNotFound, fmt.Errorf("%w: %w", ErrNotFound, e.Cause)
+		e.Code, e.Cause = CodeNotFound, marked{e.Cause, ErrNotFound}
 		e.Remedy = "Check the name; some registries also say this where the credential may not look (" + c.credentials.used(host) + ")"
 	case status == http.StatusPreconditionFailed, status == http.StatusConflict:
-		e.Code, e.Cause = CodeConflict, fmt.Errorf("%w: %w", verdict.ErrConflict, e.Cause)
+		e.Code, e.Cause = CodeConflict, marked{e.Cause, verdict.ErrConflict}
 		e.Remedy = "Look at who holds the tag now, then run again"
 	case status == http.StatusTooManyRequests:
 		e.Code = CodeRateLimited
@@ -156,6 +156,12 @@ func clip(text string) string {
 	}
 	return text
 }
+
+// marked is err, also known as mark; it reads as err alone.
+type marked struct{ err, mark error }
+
+func (m marked) Error() string   { return m.err.Error() }
+func (m marked) Unwrap() []error { return []error{m.err, m.mark} }
 
 // redactedError keeps the chain of err for errors.Is, and shows it without secrets.
 type redactedError struct{ err error }

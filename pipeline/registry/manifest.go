@@ -141,7 +141,7 @@ func (c *Client) putManifest(ctx context.Context, repo name.Repository, referenc
 		return answerError(doing, object, "the answer is a web page")
 	case resp.StatusCode == http.StatusCreated, resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusAccepted:
 		if said := resp.Header.Get("Docker-Content-Digest"); said != "" && said != m.Digest() {
-			return answerError(doing, object, "%w: the registry says that it has stored %s", ErrUncertain, clip(said))
+			return answerError(doing, object, "the registry says that it has stored %w", marked{errors.New(clip(said)), ErrUncertain})
 		}
 		return nil
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusRequestTimeout:
@@ -160,9 +160,5 @@ func uncertain(err error) error {
 	if neverSent(err) || errors.Is(err, verdict.ErrUsage) {
 		return err
 	}
-	return uncertainError{err}
+	return marked{err, ErrUncertain}
 }
-
-type uncertainError struct{ error }
-
-func (u uncertainError) Unwrap() []error { return []error{u.error, ErrUncertain} }

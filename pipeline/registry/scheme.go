@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -72,7 +73,7 @@ func (s *scheme) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, &verdict.Error{
 			Verdict: verdict.Inconclusive, Code: "registry.plain-http",
 			Doing: "following the registry to", Object: "http://" + req.URL.Host,
-			Cause:  fmt.Errorf("%w: it is plain HTTP, which was not asked for", verdict.ErrUsage),
+			Cause:  marked{errors.New("it is plain HTTP, which was not asked for"), verdict.ErrUsage},
 			Remedy: "Name " + req.URL.Host + " among the plain-HTTP hosts if that is meant",
 		}
 	}

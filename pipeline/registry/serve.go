@@ -16,7 +16,6 @@ import (
 
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/handlers"
-	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem" // the one store that is served
 
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -85,8 +84,11 @@ func Serve(ctx context.Context, options ServeOptions) (*Server, error) {
 		IdleTimeout:       5 * time.Minute,
 		ErrorLog:          log.New(io.Discard, "", 0), // clients that hang up are told of by the clients
 	}
+	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	go sweep(sweeping, root)
 	go func() {
 		defer close(server.done)
+		defer stop()
 		if err := server.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			server.err = err
 		}
@@ -141,10 +143,7 @@ func newApp(ctx context.Context, root string) (app *handlers.App, err error) {
 		Storage: configuration.Storage{
 			"filesystem": {"rootdirectory": root},
 			"delete":     {"enabled": true},
-			// Uploads that a killed run left behind are swept; the default looks once a day at week-old ones.
-			"maintenance": {"uploadpurging": map[any]any{
-				"enabled": true, "age": "24h", "interval": "6h", "dryrun": false,
-			}},
+			"maintenance": {"uploadpurging": map[any]any{"enabled": false}}, // see sweep
 		},
 	}
 	config.HTTP.Secret = rand.Text() // signs the state of uploads, which stay with the server that began them

@@ -266,3 +266,38 @@ func TestServerEndsWithItsContext(t *testing.T) {
 		t.Errorf("closing what has ended: %v", err)
 	}
 }
+
+// TestDeadUploadsAreSwept: what a killed run began to upload is cleared away at the next start, what is under way stays.
+func TestDeadUploadsAreSwept(t *testing.T) {
+	t.Parallel()
+	root := memory(t)
+	first := open(t, root)
+	for range 2 {
+		resp, err := http.Post("http://"+first.Addr()+"/v2/app/blobs/uploads/", "", nil)
+		if err != nil || resp.StatusCode != http.StatusAccepted {
+			t.Fatalf("%v, error %v", resp, err)
+		}
+	}
+	uploads := filepath.Join(root, "docker/registry/v2/repositories/app/_uploads")
+	begun, err := os.ReadDir(uploads)
+	if err != nil || len(begun) != 2 {
+		t.Fatalf("%v, error %v", begun, err)
+	}
+	yesterday := time.Now().Add(-25 * time.Hour).UTC().Format(time.RFC3339)
+	if err := os.WriteFile(filepath.Join(uploads, begun[0].Name(), "startedat"), []byte(yesterday), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open(t, root)
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		left, err := os.ReadDir(uploads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) == 1 && left[0].Name() == begun[1].Name() {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("left %v", left)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -66,7 +67,7 @@ func (c *Client) Resolve(ctx context.Context, ref string) (subject.Subject, erro
 	if !found {
 		return subject.Subject{}, &verdict.Error{
 			Verdict: verdict.Inconclusive, Code: CodeNotFound, Doing: "looking up", Object: parsed.Name(),
-			Cause:  fmt.Errorf("%w: the registry has no such tag", ErrNotFound),
+			Cause:  marked{errors.New("the registry has no such tag"), ErrNotFound},
 			Remedy: "Check the name; some registries also say this where the credential may not look (" + c.credentials.used(parsed.Context().RegistryStr()) + ")",
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -94,7 +93,7 @@ func (a *author) readToken(resp *http.Response, host string) (*token, error) {
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
 		return nil, &verdict.Error{
 			Verdict: verdict.Inconclusive, Code: CodeDenied, Doing: "signing in to", Object: host,
-			Cause:  redacted(fmt.Errorf("%w: %s", verdict.ErrUsage, strings.Replace(explanation(resp, body), "the registry", "its token service", 1))),
+			Cause:  marked{redacted(errors.New(strings.Replace(explanation(resp, body), "the registry", "its token service", 1))), verdict.ErrUsage},
 			Remedy: a.credentials.remedy(host),
 		}
 	case resp.StatusCode != http.StatusOK:
