@@ -3,13 +3,15 @@ package check_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/hallmark-ci/hallmark/pipeline/check"
 	"github.com/hallmark-ci/hallmark/pipeline/image"
@@ -194,6 +196,25 @@ func TestImages(t *testing.T) {
 				t.Errorf("verdict %s, want %s", result.Verdict, want)
 			}
 		})
+	}
+}
+
+// TestRealJars asks about the jars of Spark 3.5.7 by their real names, which follow no one scheme.
+func TestRealJars(t *testing.T) {
+	t.Parallel()
+	names, err := os.ReadFile("testdata/spark-3.5.7-jars.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSpark()
+	maps.DeleteFunc(s.above, func(name string, _ imagetest.File) bool { return strings.HasSuffix(name, ".jar") })
+	for _, name := range strings.Fields(string(names)) {
+		s.put(s.above, imagetest.Text("opt/spark/jars/"+name, "jar"))
+	}
+	packs := load(t, "spark")
+	result, err := check.Run(t.Context(), check.Input{Facts: s.facts(t, packs), Now: now}, packs, nil)
+	if err != nil || result.Verdict != verdict.Pass {
+		t.Errorf("%v\n%s", err, text(result.Findings))
 	}
 }
 

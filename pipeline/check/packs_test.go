@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/hallmark-ci/hallmark/pipeline/check"
 )
@@ -102,5 +103,41 @@ func TestRulesSayEnough(t *testing.T) {
 				t.Errorf("%s: the remedy must be a sentence: %q", rule.ID, rule.Remedy)
 			}
 		}
+	}
+}
+
+// TestGuide holds that the pack in docs/policies.md is one: it loads, and its tests pass.
+func TestGuide(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile(referenceFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fstest.MapFS{}
+	for _, block := range strings.Split(string(guide), "\n```")[1:] {
+		_, body, _ := strings.Cut(block, "\n")
+		for begin, name := range map[string]string{
+			"name: house": "pack.yaml", "package hallmark.house\n": "colour.rego", "package hallmark.house_test\n": "colour_test.rego",
+		} {
+			if strings.HasPrefix(body, begin) {
+				files[name] = &fstest.MapFile{Data: []byte(body)}
+			}
+		}
+	}
+	pack, err := check.LoadFS(files, "house")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := check.Test(t.Context(), pack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range report.Tests {
+		if !test.Passed {
+			t.Errorf("%s: %s", test.Name, test.Message)
+		}
+	}
+	if len(report.Tests) != 2 || len(pack.Rules) != 2 {
+		t.Errorf("%d tests, %d rules", len(report.Tests), len(pack.Rules))
 	}
 }

@@ -98,7 +98,7 @@ func FuzzManifest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, manifest string) {
 		files := fstest.MapFS{
-			"pack.yaml": {Data: []byte(manifest)},
+			"pack.yaml":      {Data: []byte(manifest)},
 			"data/list.yaml": {Data: []byte(manifest)},
 		}
 		if _, err := check.LoadFS(files, "mine"); !errors.Is(err, verdict.ErrUsage) || len(err.Error()) > 2000 {
