@@ -26,7 +26,8 @@ func Findings(w io.Writer, findings []verdict.Finding, width int, colour bool) e
 		if f.Waiver != nil {
 			sign = "–"
 		}
-		c.line("%s %s", c.paint(sign, dim), Fit(Clean(f.ID+": "+or(f.Message, f.Title)), width-2))
+		severity := pad(string(f.Severity), 8)
+		c.line("%s %s  %s", c.paint(sign, dim), c.paint(severity, severityPaint(f.Severity)), Fit(Clean(f.ID+": "+or(f.Message, f.Title)), width-12))
 	}
 	return c.Flush()
 }
