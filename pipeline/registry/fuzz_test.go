@@ -43,8 +43,17 @@ func FuzzRetryAfter(f *testing.F) {
 // FuzzReference feeds names to everything that takes them apart: no panic, and nothing gets out of its place in a URL.
 func FuzzReference(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"registry.example.com/team/app", "golden"}, {"127.0.0.1:5000/a", "v1.2-3"}, {"app", "latest"}, {"[::1]:5000/a", "x"},
-		{"h/../x", "y"}, {"h/a?b=c", "z"}, {"h/a", "x/../../y"}, {"h/a", "a@sha256:b"}, {"h/a", "a:b"}, {"", ""}, {"h%2f/a", "x"},
+		{"registry.example.com/team/app", "golden"},
+		{"127.0.0.1:5000/a", "v1.2-3"},
+		{"app", "latest"},
+		{"[::1]:5000/a", "x"},
+		{"h/../x", "y"},
+		{"h/a?b=c", "z"},
+		{"h/a", "x/../../y"},
+		{"h/a", "a@sha256:b"},
+		{"h/a", "a:b"},
+		{"", ""},
+		{"h%2f/a", "x"},
 	} {
 		f.Add(seed[0], seed[1])
 	}
