@@ -85,11 +85,8 @@ func (f *dockerfile) broken(err error) error {
 	if located := (*parser.LocationError)(nil); errors.As(err, &located) && len(located.Locations) > 0 && len(located.Locations[0]) > 0 {
 		line = located.Locations[0][0].Start.Line
 	}
-	cause := &StepError{File: display(f.path), Line: line, Source: f.excerpt(line, line), Problem: err.Error()}
-	return &verdict.Error{
-		Verdict: verdict.Fail, Code: "build.dockerfile", Doing: "reading", Object: display(f.path), Cause: cause,
-		Remedy: "Correct the line",
-	}
+	cause := &StepError{File: display(f.path), Line: line, Source: f.excerpt(line, line), Problem: shorten(err.Error())}
+	return tell(&verdict.Error{Verdict: verdict.Fail, Code: "build.dockerfile", Doing: "reading", Cause: cause, Remedy: "Correct the line"})
 }
 
 // excerpt returns the lines from first to last, numbered from 1; none when unknown.

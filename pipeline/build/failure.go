@@ -42,11 +42,21 @@ func (e *StepError) Error() string {
 			b.WriteString("\n       > " + line)
 		}
 	}
-	if len(e.Source)+len(e.Output) > 0 {
-		b.WriteString("\n")
-	}
 	return b.String()
 }
+
+// told is a fault whose cause takes several lines: what to do next then stands on a line of its own.
+type told struct{ fault *verdict.Error }
+
+// Error reads as verdict.Error's does, but for the last line.
+func (t told) Error() string {
+	short := *t.fault
+	short.Remedy = ""
+	return short.Error() + "\n" + t.fault.Remedy + "."
+}
+
+// Unwrap gives the fault itself, to those who look for its verdict.
+func (t told) Unwrap() error { return t.fault }
 
 // outage are the words in which resolvers, dialers and registries say that they, not the image, are the trouble.
 var outage = regexp.MustCompile(`(?i)no such host|connection refused|connection reset|i/o timeout|tls handshake timeout|` +
@@ -55,8 +65,9 @@ var outage = regexp.MustCompile(`(?i)no such host|connection refused|connection 
 	`could not resolve|connection timed out|failed to establish a new connection|temporarily unavailable|x509: certificate signed by unknown authority`)
 
 var (
-	refused = regexp.MustCompile(`(?i)pull access denied|insufficient_scope|unauthorized|authorization failed|\b40[13] (unauthorized|forbidden)|: denied`)
-	missing = regexp.MustCompile(`(?i)failed to resolve source metadata for ([^\s:]+(:[^\s:]+)*).*: not found`)
+	refused      = regexp.MustCompile(`(?i)pull access denied|insufficient_scope|unauthorized|authorization failed|\b40[13] (unauthorized|forbidden)|: denied`)
+	absentSecret = regexp.MustCompile(`secret (\S+): not found`)
+	missing      = regexp.MustCompile(`(?i)failed to resolve source metadata for ([^\s:]+(:[^\s:]+)*).*: not found`)
 )
 
 // explain turns an engine's error into a verdict. Whose fault it is follows from where it happened: a step that ran
@@ -77,12 +88,14 @@ func explain(ctx context.Context, err error, file *dockerfile, watched *watcher)
 	fault := &verdict.Error{Doing: "building", Object: display(file.path), Cause: errors.New(shorten(text))}
 	if at.Line > 0 {
 		at.Problem = shorten(text)
-		fault.Cause = at
+		fault.Object, fault.Cause = "", at
 	}
 	switch {
+	case absentSecret.MatchString(text):
+		fault.Code, fault.Remedy = "build.no-secret", "Give the secret to the build"
+		fault.Cause = usageCause{fault.Cause}
 	case missing.MatchString(text):
 		fault.Code, fault.Remedy = "build.base-not-found", "Correct the image's name or tag, or push it first"
-		fault.Cause = errors.Join(verdict.ErrUsage, fault.Cause)
 		fault.Cause = usageCause{fault.Cause}
 	case refused.MatchString(text):
 		fault.Code, fault.Remedy = "build.base-denied", "Check the image's name, and give credentials for its registry"
@@ -94,6 +107,14 @@ func explain(ctx context.Context, err error, file *dockerfile, watched *watcher)
 		fault.Verdict, fault.Code, fault.Remedy = verdict.Fail, "build.dockerfile", "Correct the instruction"
 	default:
 		fault.Verdict, fault.Code, fault.Remedy = verdict.Inconclusive, "build.engine", "Run again; if it happens again, see the engine's log"
+	}
+	return tell(fault)
+}
+
+// tell chooses how the fault reads.
+func tell(fault *verdict.Error) error {
+	if strings.Contains(fault.Cause.Error(), "\n") {
+		return told{fault}
 	}
 	return fault
 }
@@ -111,22 +132,28 @@ func stepFailed(at *StepError, exit *gwpb.ExitError, id digest.Digest, watched *
 		at.Problem = "the step could not be run: " + shorten(secret.Redact(exit.Error()))
 	}
 	fault := &verdict.Error{
-		Verdict: verdict.Fail, Code: "build.step-failed", Doing: "building", Object: at.File, Cause: at,
+		Verdict: verdict.Fail, Code: "build.step-failed", Doing: "building", Cause: at,
 		Remedy: "Correct the instruction, or what it runs",
 	}
 	if outage.MatchString(strings.Join(at.Output, "\n")) {
 		fault.Verdict, fault.Code = verdict.Inconclusive, "build.step-unreachable"
 		fault.Remedy = "Run again once what the step fetches from can be reached"
 	}
-	return fault
+	return tell(fault)
 }
 
 // locate finds the lines of the Dockerfile that err is about.
 func locate(err error, file *dockerfile) *StepError {
 	at := &StepError{File: display(file.path)}
 	for _, source := range errdefs.Sources(err) {
-		for _, one := range source.Ranges {
-			first, last := int(one.Start.Line), int(max(one.End.Line, one.Start.Line))
+		first, last := 0, 0
+		for _, one := range source.Ranges { // one for each line of the instruction
+			if first == 0 || int(one.Start.Line) < first {
+				first = int(one.Start.Line)
+			}
+			last = max(last, int(one.End.Line), int(one.Start.Line))
+		}
+		if first > 0 {
 			at.Line, at.Source = first, file.excerpt(first, last)
 		}
 	}
@@ -141,13 +168,7 @@ func vertexOf(err error) digest.Digest {
 	return ""
 }
 
-// shorten drops what layers of software put before the cause, which says nothing to people.
-func shorten(text string) string {
-	for _, prefix := range []string{"failed to solve: ", "failed to run Build function: ", "rpc error: code = Unknown desc = "} {
-		text = strings.TrimPrefix(text, prefix)
-	}
-	if strings.HasPrefix(text, "failed to ") && strings.Count(text, ": ") > 2 {
-		return text
-	}
-	return strings.TrimSpace(text)
-}
+// noise is what layers of software put before the cause; it says nothing to people, and names that change each time.
+var noise = regexp.MustCompile(`failed to (solve|run Build function|compute cache key|calculate checksum of ref \S+): |rpc error: code = \w+ desc = |dockerfile parse error on line \d+: `)
+
+func shorten(text string) string { return strings.TrimSpace(noise.ReplaceAllString(text, "")) }

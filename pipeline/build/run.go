@@ -110,7 +110,9 @@ func solve(ctx context.Context, e *engine.Engine, o Options, named contexts, sec
 	status := make(chan *client.SolveStatus, 16)
 	done := make(chan struct{})
 	go func() { watched.watch(ctx, status); close(done) }()
-	response, err := e.Client().Build(ctx, opt, "", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
+	alive, stop := e.While(ctx)
+	defer stop()
+	response, err := e.Client().Build(alive, opt, "", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
 		w.Client = c
 		result, err := builder.Build(ctx, w)
 		if err != nil {

@@ -156,6 +156,7 @@ func (e *Engine) Close() error {
 	err := e.client.Close()
 	if e.child != nil {
 		e.child.stop()
+		dropGroups(e.root, detectCgroups(cgroupMount))
 	}
 	return err
 }

@@ -222,7 +222,8 @@ func TestDeadEngineIsBlamed(t *testing.T) {
 
 func TestCloseTakesContainersDown(t *testing.T) {
 	t.Parallel()
-	e := enginetest.Start(t)
+	root := t.TempDir()
+	e := enginetest.StartWith(t, engine.Options{Root: root})
 	out := &output{}
 	ended := make(chan error, 1)
 	go func() {
@@ -241,6 +242,9 @@ func TestCloseTakesContainersDown(t *testing.T) {
 	}
 	if took := time.Since(started); took > 8*time.Second {
 		t.Errorf("closing took %s", took)
+	}
+	if found := groups(t, root); len(found) > 0 {
+		t.Errorf("control groups are left: %q", found)
 	}
 	if slices.Contains(commands(), "/tool stubborn 555") {
 		t.Error("the container outlived its engine")

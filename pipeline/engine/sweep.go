@@ -18,11 +18,7 @@ import (
 // whatever still runs in them), mounts below it, half-made containers, reports and scratch files. The lock is held,
 // so nothing of it is in use.
 func sweep(root string, groups cgroups) {
-	for _, hierarchy := range groups.hierarchies() {
-		if err := removeTree(filepath.Join(hierarchy, cgroupName(root)), true); err != nil {
-			logrus.WithError(err).Warn("sweeping control groups")
-		}
-	}
+	dropGroups(root, groups)
 	if err := unmountBelow(root); err != nil {
 		logrus.WithError(err).Warn("sweeping mounts")
 	}
@@ -37,6 +33,16 @@ func sweep(root string, groups cgroups) {
 				logrus.WithError(err).Warn("sweeping files")
 			}
 		}
+	}
+}
+
+// dropGroups removes the control groups of an engine that has ended, killing what may still run in them.
+func dropGroups(root string, groups cgroups) {
+	for _, hierarchy := range groups.hierarchies() {
+		if err := removeTree(filepath.Join(hierarchy, cgroupName(root)), true); err != nil {
+			logrus.WithError(err).Warn("sweeping control groups")
+		}
+		_ = unix.Rmdir(filepath.Join(hierarchy, "hallmark")) // goes with the last engine's
 	}
 }
 

@@ -58,6 +58,8 @@ func run(words []string) {
 	switch command {
 	case "echo":
 		fmt.Println(strings.Join(args, " "))
+	case "complain": // TEXT… to standard error
+		fmt.Fprintln(os.Stderr, strings.Join(args, " "))
 	case "write": // FILE TEXT…
 		check(os.MkdirAll(filepath.Dir(args[0]), 0o755))
 		check(os.WriteFile(args[0], []byte(strings.Join(args[1:], " ")+"\n"), 0o644))
