@@ -2,7 +2,6 @@ package check
 
 import (
 	"path"
-	"regexp"
 	"strings"
 	"time"
 
@@ -31,8 +30,6 @@ func (s *source) readData() (map[string]any, error) {
 	}
 	return out, nil
 }
-
-var isoDate = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
 
 func (s *source) readDataFile(file string) (map[string]any, error) {
 	node, p := s.document(file)
