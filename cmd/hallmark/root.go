@@ -13,7 +13,6 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/display"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
-	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -56,7 +55,7 @@ func execute(ctx context.Context, args []string, out, errOut *os.File) int {
 		err = fmt.Errorf("%w: %w. See hallmark --help", verdict.ErrUsage, err)
 	}
 	text := strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": ")
-	fmt.Fprintln(errOut, "hallmark: "+report.Clean(secret.Redact(text)))
+	fmt.Fprintln(errOut, "hallmark: "+report.CleanText(text))
 	return verdict.ExitCodeOf(err)
 }
 
