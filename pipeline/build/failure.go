@@ -67,7 +67,8 @@ var outage = regexp.MustCompile(`(?i)no such host|connection refused|connection 
 var (
 	refused      = regexp.MustCompile(`(?i)pull access denied|insufficient_scope|unauthorized|authorization failed|\b40[13] (unauthorized|forbidden)|: denied`)
 	absentSecret = regexp.MustCompile(`secret (\S+): not found`)
-	missing      = regexp.MustCompile(`(?i)failed to resolve source metadata for ([^\s:]+(:[^\s:]+)*).*: not found`)
+	// An image reference is never quoted; a path that COPY misses is.
+	missing = regexp.MustCompile(`(?m)^[^"\s]+: not found$|failed to resolve source metadata for \S+: .*not found`)
 )
 
 // explain turns an engine's error into a verdict. Whose fault it is follows from where it happened: a step that ran
@@ -94,7 +95,7 @@ func explain(ctx context.Context, err error, file *dockerfile, watched *watcher)
 	case absentSecret.MatchString(text):
 		fault.Code, fault.Remedy = "build.no-secret", "Give the secret to the build"
 		fault.Cause = usageCause{fault.Cause}
-	case missing.MatchString(text):
+	case missing.MatchString(shorten(text)):
 		fault.Code, fault.Remedy = "build.base-not-found", "Correct the image's name or tag, or push it first"
 		fault.Cause = usageCause{fault.Cause}
 	case refused.MatchString(text):

@@ -2,6 +2,7 @@ package build
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	digest "github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -33,8 +35,12 @@ func (l layoutFolder) has(sum digest.Digest, size int64) bool {
 	return err == nil && (size == 0 || info.Size() == size)
 }
 
+// lockWait is how long a build waits for another one to be done with the layout. It is longer than a process that is
+// just being started keeps a copy of the lock's descriptor.
+const lockWait = 5 * time.Second
+
 // open makes the folder and takes it for this build; the file that it returns lets go of it when closed.
-func (l layoutFolder) open() (*os.File, error) {
+func (l layoutFolder) open(ctx context.Context) (*os.File, error) {
 	if err := os.MkdirAll(l.blobs(), 0o755); err != nil {
 		return nil, err
 	}
@@ -42,14 +48,25 @@ func (l layoutFolder) open() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = file.Close()
-		return nil, &verdict.Error{
-			Verdict: verdict.Inconclusive, Code: "build.layout-busy", Doing: "writing to", Object: string(l),
-			Cause: errors.New("another build writes to it"), Remedy: "Run again when it has ended, or name another folder",
+	for deadline := time.Now().Add(lockWait); ; {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return file, nil
+		}
+		if time.Now().After(deadline) {
+			_ = file.Close()
+			return nil, &verdict.Error{
+				Verdict: verdict.Inconclusive, Code: "build.layout-busy", Doing: "writing to", Object: string(l),
+				Cause: errors.New("another build writes to it"), Remedy: "Run again when it has ended, or name another folder",
+			}
+		}
+		select {
+		case <-ctx.Done():
+			_ = file.Close()
+			return nil, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	return file, nil
 }
 
 // adopt takes a file that lies on the same file system in as a blob, by a second name.

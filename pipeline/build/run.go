@@ -54,7 +54,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 		return nil, err
 	}
 	layout := layoutFolder(o.Layout)
-	lock, err := layout.open()
+	lock, err := layout.open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the folder for the build's result: %w", err)
 	}
