@@ -92,6 +92,7 @@ func testimony(s subject.Subject, found sign.Report) []check.Evidence {
 		switch v.Summary.Kind {
 		case evidence.KindLaunch:
 			e.Target, _, _ = strings.Cut(v.Summary.Slot, "/")
+			e.Slot = v.Summary.Slot
 		case evidence.KindVulnerabilities:
 			if scan, _, err := evidence.ParseVulnerabilities(v.Statement); err == nil {
 				e.DatabaseUpdatedAt = scan.Database.Updated
