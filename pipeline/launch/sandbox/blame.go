@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ var pulling = []struct {
 }{
 	{[]string{"no space left on device", "disk quota exceeded"}, verdict.Inconclusive, launch.CodeDisk, "the disk under the engine's folder is full", "Free disk space and run the same command again"},
 	{[]string{"no match for platform"}, verdict.Fail, launch.CodePlatform, "the image has no manifest for this machine's platform", "Build it for this platform too, or launch it on a machine of its own kind"},
-	{[]string{"401", "403", "unauthorized", "denied", "insufficient_scope", "authentication required"}, verdict.Inconclusive, launch.CodeDenied, "the registry refuses to hand out the image", "Check the credentials for pulling from it"},
+	{[]string{"401 unauthorized", "403 forbidden", "unauthorized:", "denied:", "access denied", "insufficient_scope", "authentication required"}, verdict.Inconclusive, launch.CodeDenied, "the registry refuses to hand out the image", "Check the credentials for pulling from it"},
 	{[]string{"failed to extract", "archive/tar", "unexpected diffid", "wrong diff id", "apply layer", "invalid tar", "unknown compression", "failed to get reader from content store", "gzip: invalid"}, verdict.Fail, launch.CodeUnpack, "a layer of the image cannot be unpacked", "Build the image again"},
 }
 
@@ -88,8 +89,8 @@ func (c *cluster) cannotStart(name string, err error) error {
 	if dead := c.alive(); dead != nil {
 		return dead
 	}
-	if known := (*verdict.Error)(nil); errors.As(err, &known) {
-		return known
+	if known := (*verdict.Error)(nil); errors.As(err, &known) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
 	return &launch.Error{
 		Verdict: verdict.Inconclusive, Code: launch.CodeEngine, Reason: "the engine does not start the " + name + ": " + last(err),
@@ -175,11 +176,8 @@ func (c *cluster) ended(p *process, when string) error {
 			Remedy: "Make the image need less memory, or raise launch.limits.memory",
 		}
 	}
-	code, known := p.exitCode()
-	if !known || code == startFailed && p.report == nil {
-		if fault := c.startFault(p); fault != nil {
-			return fault
-		}
+	if fault := c.startFault(p); fault != nil {
+		return fault
 	}
 	log := p.output.Tail()
 	if p.report != nil {
@@ -188,7 +186,10 @@ func (c *cluster) ended(p *process, when string) error {
 		}
 	}
 	why := launch.Explain(log)
-	reason := fmt.Sprintf("the %s ended with exit code %d", p.name, code)
+	reason := fmt.Sprintf("the %s ended", p.name)
+	if code, known := p.exitCode(); known {
+		reason += fmt.Sprintf(" with exit code %d", code)
+	}
 	if when != "" {
 		reason += " " + when
 	}
@@ -207,29 +208,28 @@ func (c *cluster) ended(p *process, when string) error {
 	return &launch.Error{Verdict: verdict.Fail, Code: launch.CodeExited, Reason: reason, Remedy: remedy, Cause: p.err}
 }
 
-// startFailed is the exit code that stands for "the runtime did not get as far as the program".
-const startFailed = 1
+// neverRan is how the runtime begins the line that it leaves in place of the program's output.
+var neverRan = regexp.MustCompile(`(?m)^(?:runc run failed: .*|exec /\S+: exec format error)$`)
 
-// startFault looks in the engine's own error for a reason why the process was never executed.
+// startFault says why the entry point was never executed, if it was not.
 func (c *cluster) startFault(p *process) error {
-	if p.err == nil {
+	said := neverRan.FindString(p.output.Tail())
+	if p.err == nil || p.report != nil {
 		return nil
 	}
-	text := strings.ToLower(p.err.Error())
-	if !strings.Contains(text, "runc") && !strings.Contains(text, "oci runtime") && !strings.Contains(text, "exec:") && !strings.Contains(text, "passwd") && !strings.Contains(text, "unable to find user") {
+	text := strings.ToLower(said + " " + p.err.Error())
+	if said == "" && !strings.Contains(text, "passwd") && !strings.Contains(text, "unable to find user") {
 		return nil
 	}
-	command := c.image.command(nil)
-	what := "the entry point"
-	if len(command) > 0 {
-		what = "the entry point " + command[0]
+	what := "the command"
+	if len(c.image.config.Entrypoint) > 0 {
+		what = "the entry point " + c.image.config.Entrypoint[0]
+	} else if len(c.image.config.Cmd) > 0 {
+		what = "the command " + c.image.config.Cmd[0]
 	}
 	for _, fault := range startFaults {
 		if strings.Contains(text, fault.words) {
-			reason := fault.reason
-			if strings.Contains(reason, "%s") {
-				reason = fmt.Sprintf(reason, what)
-			}
+			reason := strings.ReplaceAll(fault.reason, "%s", what)
 			return &launch.Error{Verdict: verdict.Fail, Code: launch.CodeStart, Reason: reason, Remedy: fault.remedy, Cause: p.err}
 		}
 	}

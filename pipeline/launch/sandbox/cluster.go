@@ -12,6 +12,8 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/solver/pb"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/codes"
 
 	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
@@ -22,6 +24,7 @@ const (
 	helperInside = "/dev/hallmark"
 	// releaseWithin bounds the engine's taking down of one container.
 	releaseWithin = 15 * time.Second
+	heartbeat     = time.Second
 	// afterDeadline is how long the engine lets a container live on when nobody ends it: that is for Terminate.
 	afterDeadline = time.Minute
 )
@@ -34,17 +37,20 @@ type cluster struct {
 	held   *engine.Sandbox
 	book   *launch.Logbook
 
-	cancel context.CancelFunc
-	once   sync.Once
-	stop   chan struct{} // closed by Terminate
-	made   chan struct{} // closed when image and container are set
-	over   chan struct{} // closed when nothing of it is left; err is set then
+	lifetime context.Context // of everything that the engine does for it
+	cancel   context.CancelFunc
+	once     sync.Once
+	stop     chan struct{} // closed by Terminate
+	made     chan struct{} // closed when image and container are set
+	silent   chan struct{} // closed when the engine answers no more
+	over     chan struct{} // closed when nothing of it is left; err is set then
 
 	image     *image
 	container gateway.Container
 	plan      launch.Plan
 	processes []*process
 	err       error
+	pulling   error // why the image could not be pulled, if so
 
 	mu     sync.Mutex
 	events []launch.Event
@@ -57,20 +63,41 @@ func (c *cluster) ID() string { return c.id }
 // begin asks the engine for the container, in the background: the container lives as long as the engine's call does.
 func (c *cluster) begin(ctx context.Context, options Options) {
 	// Not the caller's context: a launch that was given up is ended by Terminate, in good order. A deadline holds anyhow.
-	lifetime, cancel := context.WithDeadline(context.WithoutCancel(ctx), c.spec.Deadline.Add(afterDeadline))
-	c.cancel = cancel
+	c.lifetime, c.cancel = context.WithDeadline(context.WithoutCancel(ctx), c.spec.Deadline.Add(afterDeadline))
 	var attached []session.Attachable
 	if options.Credentials != nil {
 		attached = append(attached, engine.Credentials(options.Credentials))
 	}
 	statuses := make(chan *client.SolveStatus)
 	go show(ctx, statuses)
+	go c.watch()
 	go func() {
-		defer cancel()
-		_, err := c.engine.Client().Build(lifetime, client.SolveOpt{Session: attached}, "hallmark", c.hold, statuses)
-		c.err = c.engine.Blame(err)
+		defer c.cancel()
+		_, err := c.engine.Client().Build(c.lifetime, client.SolveOpt{Session: attached}, "hallmark", c.hold, statuses)
+		if c.err = c.engine.Blame(err); c.pulling != nil && c.err == err {
+			c.err = c.pulling
+		}
 		close(c.over)
 	}()
+}
+
+// watch asks the engine from time to time whether it is there: a call that waits for a container to end does not notice
+// that the other side is gone.
+func (c *cluster) watch() {
+	for {
+		select {
+		case <-c.over:
+			return
+		case <-time.After(heartbeat):
+		}
+		asking, cancel := context.WithTimeout(c.lifetime, 5*time.Second)
+		_, err := c.engine.Client().ListWorkers(asking)
+		cancel()
+		if code := grpcerrors.Code(err); err != nil && (code == codes.Unavailable || code == codes.Canceled && c.lifetime.Err() == nil) {
+			close(c.silent)
+			return
+		}
+	}
 }
 
 // hold makes the container and keeps it until it is to go.
@@ -78,6 +105,7 @@ func (c *cluster) hold(ctx context.Context, gw gateway.Client) (*gateway.Result,
 	started := time.Now()
 	pulled, err := pull(ctx, gw, c.spec)
 	if err != nil {
+		c.pulling = err // what comes back through the engine's call is only its text
 		return nil, err
 	}
 	c.event("the image was pulled by its digest and unpacked in %s", round(time.Since(started)))
@@ -98,6 +126,8 @@ func (c *cluster) hold(ctx context.Context, gw gateway.Client) (*gateway.Result,
 	select {
 	case <-c.stop:
 	case <-ctx.Done():
+	case <-c.silent:
+		return nil, errors.New("the connection to the engine broke")
 	}
 	return gateway.NewResult(), nil
 }

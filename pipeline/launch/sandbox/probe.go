@@ -64,11 +64,11 @@ func (c *cluster) waitFor(ctx context.Context, p *process, page launch.Page) err
 		}
 	}()
 	report, _, err := c.ask(asked, "hallmark", inside.GetArgs(left(ctx, c.spec.Timeout), page.URL(), 200, page.Contains, ""))
+	if p.hasEnded() {
+		return c.ended(p, fmt.Sprintf("before %s answered", page.Name))
+	}
 	if dead := c.alive(); dead != nil {
 		return dead
-	}
-	if _, ended := p.exitCode(); ended {
-		return c.ended(p, fmt.Sprintf("before %s answered", page.Name))
 	}
 	switch {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded), err == nil && report.TimedOut:

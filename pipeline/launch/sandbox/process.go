@@ -62,18 +62,29 @@ func (c *cluster) exec(ctx context.Context, name string, args, env []string, hel
 		p.report = &side{}
 		request.Stderr = p.report
 	}
-	// The process lives as long as the container, not as long as the call that started it.
-	handle, err := c.container.Start(context.WithoutCancel(ctx), request)
-	if err != nil {
-		return nil, c.engine.Blame(err)
-	}
-	p.handle = handle
+	started := make(chan error, 1)
 	go func() {
-		p.err = handle.Wait()
-		_ = p.output.Close()
-		close(p.ended)
+		// The process lives as long as the container, not as long as the call that started it.
+		handle, err := c.container.Start(c.lifetime, request)
+		p.handle = handle
+		started <- err
+		if err == nil {
+			p.err = handle.Wait()
+			_ = p.output.Close()
+			close(p.ended)
+		}
 	}()
-	return p, nil
+	select {
+	case err := <-started:
+		if err != nil {
+			return nil, c.engine.Blame(err)
+		}
+		return p, nil
+	case <-c.over:
+		return nil, c.died()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // ask runs the helper and waits for its report. When ctx ends first, the helper is told to end, and the container is
@@ -102,11 +113,18 @@ func (c *cluster) ask(ctx context.Context, name string, args []string) (inside.R
 	return report, p, nil
 }
 
-// exitCode is how the process ended, if it has, and whether that is known.
-func (p *process) exitCode() (int, bool) {
+func (p *process) hasEnded() bool {
 	select {
 	case <-p.ended:
+		return true
 	default:
+		return false
+	}
+}
+
+// exitCode is how the process ended, if that is known.
+func (p *process) exitCode() (int, bool) {
+	if !p.hasEnded() {
 		return 0, false
 	}
 	if p.report != nil && p.err == nil {
@@ -116,7 +134,8 @@ func (p *process) exitCode() (int, bool) {
 	if p.err == nil {
 		return 0, true
 	}
-	if e := (*gatewaypb.ExitError)(nil); errors.As(p.err, &e) {
+	// Where further processes were killed along with the first one, the engine tears down before it has its exit code.
+	if e := (*gatewaypb.ExitError)(nil); errors.As(p.err, &e) && e.ExitCode <= 255 {
 		return int(e.ExitCode), true
 	}
 	return 0, false

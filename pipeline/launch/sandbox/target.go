@@ -69,7 +69,7 @@ func (t *Target) Launch(ctx context.Context, spec launch.Spec) (launch.Cluster, 
 	}
 	c := &cluster{
 		id: "sandbox-" + name(spec.RunID), spec: spec, engine: t.options.Engine, held: held,
-		book: launch.NewLogbook(), stop: make(chan struct{}), made: make(chan struct{}), over: make(chan struct{}),
+		book: launch.NewLogbook(), stop: make(chan struct{}), made: make(chan struct{}), silent: make(chan struct{}), over: make(chan struct{}),
 	}
 	c.begin(ctx, t.options)
 	return c, c.up(ctx)
