@@ -298,8 +298,7 @@ func TestCredentialsStayWithTheirHost(t *testing.T) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="give me"`)
 		w.WriteHeader(http.StatusUnauthorized)
 	})
-	var host string
-	host = serve(t, func(w http.ResponseWriter, r *http.Request) {
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if _, _, ok := r.BasicAuth(); !ok {
 			w.Header().Set("WWW-Authenticate", `Basic realm="here"`)
 			w.WriteHeader(http.StatusUnauthorized)
