@@ -220,28 +220,29 @@ func (a *attesting) attestation(made sealed, predicateType, digest string) (atta
 	}, nil
 }
 
-// store writes what was prepared: blobs, then manifests by digest, then the tags that make them found.
+// store writes what was prepared: blobs, then manifests by digest, then the tags that make them found. A write that
+// fails does not cancel those beside it: a request that is given up under way may take effect at any time later.
 func (a *attesting) store(ctx context.Context) error {
 	if len(a.artifacts) > 0 {
 		if _, err := a.client.Upload(ctx, newPile(a.blobs...), a.at.Repository); err != nil {
 			return err
 		}
 	}
-	puts, putCtx := errgroup.WithContext(ctx)
-	puts.SetLimit(4)
+	puts := errgroup.Group{}
+	puts.SetLimit(parallel)
 	entries := make([]v1.Descriptor, 0, len(a.artifacts))
 	for _, item := range a.artifacts {
 		entries = append(entries, item.entry)
 		puts.Go(func() error {
-			return a.client.PutManifest(putCtx, subject.Subject{Repository: a.at.Repository, Digest: item.manifest.Digest()}, item.manifest)
+			return a.client.PutManifest(ctx, subject.Subject{Repository: a.at.Repository, Digest: item.manifest.Digest()}, item.manifest)
 		})
 	}
 	if err := puts.Wait(); err != nil {
 		return err
 	}
-	tags, tagCtx := errgroup.WithContext(ctx)
+	tags := errgroup.Group{}
 	rewrite := func(suffix string, m merge) {
-		tags.Go(func() error { return a.rewrite(tagCtx, a.client, a.at, derived(a.at, suffix), m) })
+		tags.Go(func() error { return a.rewrite(ctx, a.client, a.at, derived(a.at, suffix), m) })
 	}
 	if !a.there.api && len(entries) > 0 {
 		rewrite("", listed(entries))

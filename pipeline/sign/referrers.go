@@ -3,6 +3,7 @@ package sign
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,6 +54,7 @@ func listReferrers(ctx context.Context, c *registry.Client, at subject.Subject) 
 // askReferrers follows the API's pages; api is false where the registry does not answer like one that has it.
 func askReferrers(ctx context.Context, c *registry.Client, ref name.Digest, at subject.Subject) (list []v1.Descriptor, api bool, err error) {
 	const doing = "listing what refers to"
+	// Some registries redirect what they do not know to a page for people: it is not followed.
 	client := &http.Client{Transport: c.RoundTripper(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	next := &url.URL{Scheme: "https", Host: ref.Context().RegistryStr(), Path: "/v2/" + ref.Context().RepositoryStr() + "/referrers/" + at.Digest}
 	for page := range maxPages {
@@ -106,7 +108,10 @@ func readPage(resp *http.Response) (index *v1.IndexManifest, more *url.URL, know
 		return nil, nil, false, err
 	}
 	mediaType, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
-	if types.MediaType(mediaType) != types.OCIImageIndex {
+	switch {
+	case strings.Contains(mediaType, "html"): // a sign-in page, as likely as not: it must not look like an empty list
+		return nil, nil, false, errors.New("the answer is a web page, not a list")
+	case types.MediaType(mediaType) != types.OCIImageIndex:
 		return nil, nil, false, nil
 	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, registry.MaxManifest+1))

@@ -72,7 +72,6 @@ func TestReferrersAPI(t *testing.T) {
 		"a redirect": func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 			http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 		},
-		"a page for people": func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { _, _ = w.Write([]byte("<html>")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,8 +89,9 @@ func TestReferrersAPI(t *testing.T) {
 		answer func(http.ResponseWriter, *http.Request, http.Handler)
 		want   string
 	}{
-		"an outage":    {status(http.StatusServiceUnavailable), "503"},
-		"another host": {page(func(*http.Request, int) string { return "https://elsewhere.example.com/list" }), "another host"},
+		"a page for people": {func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { _, _ = w.Write([]byte("<html>")) }, "web page"},
+		"an outage":         {status(http.StatusServiceUnavailable), "503"},
+		"another host":      {page(func(*http.Request, int) string { return "https://elsewhere.example.com/list" }), "another host"},
 		"a list without end": {func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 			w.Header().Set("Link", `<`+r.URL.Path+`>; rel="next"`)
 			w.Header().Set("Content-Type", "application/vnd.oci.image.index.v1+json")

@@ -110,13 +110,15 @@ func blob(ctx context.Context, c *registry.Client, repository string, d v1.Descr
 	}
 	defer body.Close()
 	data, err := io.ReadAll(io.LimitReader(body, d.Size+1))
-	switch {
-	case err != nil && ctx.Err() == nil && int64(len(data)) >= d.Size:
-		return nil, reject(CodeMalformed, "what the registry sent is not what its digest says")
-	case err != nil:
+	if err != nil {
 		return nil, c.Explain(err, doing, object)
-	case int64(len(data)) != d.Size || digestOf(data) != d.Digest.String():
-		return nil, reject(CodeMalformed, "what the registry sent is not what its digest says")
+	}
+	if int64(len(data)) != d.Size || digestOf(data) != d.Digest.String() {
+		return nil, &verdict.Error{
+			Verdict: verdict.Inconclusive, Code: registry.CodeAnswer, Doing: doing, Object: object,
+			Cause:  errors.New("what the registry sent is not what the digest says"),
+			Remedy: "Check what stands between here and the registry; if its store is damaged, delete this blob there",
+		}
 	}
 	return data, nil
 }
@@ -157,21 +159,15 @@ func reject(code, format string, args ...any) error {
 	return &rejection{code: code, err: fmt.Errorf(format, args...)}
 }
 
-// rejected says whether err is about what was found, not about the way to it: then it rejects that one thing.
+// rejected says whether err is about what was found, not about the way to it: then it rejects that one thing. What the
+// registry garbled is not held against the image.
 func rejected(err error) (code, reason string, ok bool) {
 	var r *rejection
-	if errors.As(err, &r) {
+	switch {
+	case errors.As(err, &r):
 		return r.code, r.Error(), true
-	}
-	var e *verdict.Error
-	if !errors.As(err, &e) {
-		return "", "", false
-	}
-	switch e.Code {
-	case registry.CodeNotFound:
+	case errors.Is(err, registry.ErrNotFound):
 		return CodeGone, "it is listed, but the registry does not have it", true
-	case registry.CodeAnswer:
-		return CodeMalformed, clip(e.Cause.Error()), true
 	}
 	return "", "", false
 }

@@ -455,9 +455,9 @@ func TestLyingRegistry(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := verify(t, c, at, sign.Policy{Keys: trusting(signer)})
-			if len(r.Evidence) != 0 || len(r.Rejected) != 1 || r.Rejected[0].Code != sign.CodeMalformed {
-				t.Errorf("evidence %d, rejected %+v", len(r.Evidence), r.Rejected)
+			_, err = sign.Verify(t.Context(), c, at, sign.Policy{Keys: trusting(signer), Now: now})
+			if err == nil || verdict.OfError(err) != verdict.Inconclusive {
+				t.Errorf("got %v; the image is not to blame for what the registry garbles", err)
 			}
 		})
 	}
