@@ -13,7 +13,8 @@ type Analyzer interface {
 	// Key is the analyzer's name, version and settings: whatever changes its results must change its key.
 	Key() string
 	// Wants says whether Analyze is to see the file. It is asked of every regular file and must be cheap.
-	// path is clean and relative to the root, without leading slash.
+	// path is clean and relative to the root, without leading slash. A hard link is not asked for: its file is, once, under
+	// the path that the layer gives it first.
 	Wants(path string, info fs.FileInfo) bool
 	// Analyze returns what is to be kept of the file; nil is nothing. An error ends the whole read: return one only
 	// for what the surroundings did. A file that cannot be parsed is a result, or nothing.

@@ -86,9 +86,11 @@ func sparkImage(t *testing.T) v1.Image {
 			Healthcheck: &v1.HealthConfig{Test: []string{"CMD", "true"}, Interval: 30 * time.Second, Timeout: 1500 * time.Millisecond, Retries: 3},
 		},
 		History: []v1.History{
-			{CreatedBy: "ADD rootfs.tar /"}, {CreatedBy: "CMD [\"bash\"]", EmptyLayer: true},
+			{CreatedBy: "ADD rootfs.tar /"},
+			{CreatedBy: "CMD [\"bash\"]", EmptyLayer: true},
 			{CreatedBy: "|1 NEXUS_PASSWORD=hunter2hunter2 /bin/sh -c apt-get install openjdk-17-jre-headless"},
-			{CreatedBy: "COPY spark /opt/spark"}, {CreatedBy: "USER 185", EmptyLayer: true},
+			{CreatedBy: "COPY spark /opt/spark"},
+			{CreatedBy: "USER 185", EmptyLayer: true},
 		},
 	}, base, java, spark)
 }
