@@ -79,7 +79,7 @@ func readFile(ctx context.Context, file image.File) *record {
 	case isAPK(file.Path):
 		return readAPK(file.Reader())
 	case isRPM(file.Path):
-		return readRPM(file.Reader())
+		return readRPM(ctx, file.ReaderAt, file.Size)
 	case isJar(file.Path):
 		return readJar(file.Path, file.Size, file.ReaderAt)
 	}

@@ -89,6 +89,7 @@ type lab struct {
 	ref    string
 	client *registry.Client
 	off    atomic.Bool
+	denied atomic.Bool
 	blobs  atomic.Int64
 }
 
@@ -99,6 +100,10 @@ func newLab(t testing.TB) *lab {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if l.off.Load() {
 			panic(http.ErrAbortHandler)
+		}
+		if l.denied.Load() {
+			http.Error(w, `{"errors":[{"code":"DENIED","message":"pull access denied"}]}`, http.StatusForbidden)
+			return
 		}
 		if req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/blobs/") {
 			l.blobs.Add(1)
@@ -185,8 +190,13 @@ func TestUnreachableDatabaseIsInconclusive(t *testing.T) {
 	wantError(t, err, CodeDatabaseUnreachable)
 	_, err = OpenDatabase(t.Context(), nil, DatabaseOptions{CacheDir: t.TempDir()})
 	wantError(t, err, CodeDatabaseUnreachable)
-	// The demonstration database is never a fallback; and a registry without the tag is unreachable as well.
+	// A public registry that denies is no mistake of the user's: rate limits and proxies say that, too.
 	l.off.Store(false)
+	l.denied.Store(true)
+	_, err = l.open(t, t.TempDir())
+	wantError(t, err, CodeDatabaseUnreachable)
+	l.denied.Store(false)
+	// The demonstration database is never a fallback; and a registry without the tag is unreachable as well.
 	_, err = l.open(t, t.TempDir())
 	wantError(t, err, CodeDatabaseUnreachable)
 }

@@ -274,7 +274,7 @@ func TestJars(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Equal(items.unidentified, []string{"app/nobody.jar"}) {
+	if !slices.Equal(items.unidentified, []string{"/app/nobody.jar"}) {
 		t.Errorf("unidentified %v", items.unidentified)
 	}
 	deep := jar(t, "g:core:1")

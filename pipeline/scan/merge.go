@@ -234,7 +234,7 @@ func (m *merger) mergeLibraries() {
 	together := map[ftypes.LangType]int{}
 	for _, file := range apps {
 		if file.Unidentified {
-			m.unidentified = append(m.unidentified, file.path)
+			m.unidentified = append(m.unidentified, absolute(file.path))
 		}
 		for i := range file.Libraries {
 			pkg := &file.Libraries[i]

@@ -1,20 +1,19 @@
 package scan
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/aquasecurity/trivy/pkg/digest"
 	ftypes "github.com/aquasecurity/trivy/pkg/fanal/types"
-	rpmdb "github.com/knqyf263/go-rpmdb/pkg"
-	_ "modernc.org/sqlite" // the driver with which go-rpmdb opens rpmdb.sqlite
+
+	"github.com/hallmark-ci/hallmark/pipeline/scan/rpmdb"
 )
 
-// rpmDatabases are the places and formats (Berkeley DB, NDB, SQLite) of the rpm database.
+// rpmDatabases are the places of the rpm database, in its three formats.
 var rpmDatabases = []string{
 	"var/lib/rpm/Packages", "var/lib/rpm/Packages.db", "var/lib/rpm/rpmdb.sqlite",
 	"usr/lib/sysimage/rpm/Packages", "usr/lib/sysimage/rpm/Packages.db", "usr/lib/sysimage/rpm/rpmdb.sqlite",
@@ -23,63 +22,39 @@ var rpmDatabases = []string{
 
 func isRPM(file string) bool { return slices.Contains(rpmDatabases, file) }
 
-// maxRPMDatabase bounds the copy that go-rpmdb needs, because it opens files by name only.
-const maxRPMDatabase = 1 << 30
-
-func readRPM(body io.Reader) *record {
-	packages, owned, err := parseRPM(body)
+func readRPM(ctx context.Context, body io.ReaderAt, size int64) (result *record) {
+	// SQLite was translated to Go from C, and a malformed file is what it was tested least with.
+	defer func() {
+		if cause := recover(); cause != nil {
+			result = &record{Kind: "rpm", Problem: fmt.Sprintf("the rpm database is malformed: %v", cause)}
+		}
+	}()
+	packages, owned, err := parseRPM(ctx, body, size)
 	if err != nil {
-		return &record{Kind: "rpm", Problem: err.Error()}
+		return &record{Kind: "rpm", Problem: fmt.Sprintf("the rpm database cannot be read: %v", err)}
 	}
 	return &record{Kind: "rpm", Packages: packages, Owned: newPathSet(owned)}
 }
 
-func parseRPM(body io.Reader) (packages []ftypes.Package, owned []string, err error) {
-	// The parsers of these three binary formats were not written for hostile input.
-	defer func() {
-		if cause := recover(); cause != nil {
-			packages, owned, err = nil, nil, fmt.Errorf("the rpm database is malformed: %v", cause)
-		}
-	}()
-	folder, err := os.MkdirTemp("", "hallmark-rpm-")
+func parseRPM(ctx context.Context, body io.ReaderAt, size int64) (packages []ftypes.Package, owned []string, err error) {
+	listed, err := rpmdb.Read(ctx, body, size)
 	if err != nil {
 		return nil, nil, err
-	}
-	defer os.RemoveAll(folder)
-	path := filepath.Join(folder, "Packages")
-	file, err := os.Create(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	written, err := io.Copy(file, io.LimitReader(body, maxRPMDatabase))
-	if closed := file.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	if written == maxRPMDatabase {
-		return nil, nil, fmt.Errorf("the rpm database is larger than %d bytes", int64(maxRPMDatabase))
-	}
-	db, err := rpmdb.Open(path)
-	if err != nil {
-		return nil, nil, fmt.Errorf("the rpm database cannot be opened: %w", err)
-	}
-	defer db.Close()
-	infos, err := db.ListPackages()
-	if err != nil {
-		return nil, nil, fmt.Errorf("the rpm database cannot be read: %w", err)
 	}
 	provides := map[string]string{}
-	for _, info := range infos {
-		pkg, files, err := rpmPackage(info)
-		if err != nil {
-			return nil, nil, err
+	for i := range listed {
+		pkg := rpmPackage(&listed[i])
+		if pkg.Repository.Class == ftypes.RepositoryClassOfficial {
+			files, err := listed[i].Files()
+			if err != nil {
+				return nil, nil, err
+			}
+			owned = append(owned, files...)
 		}
-		for _, name := range info.Provides {
+		for _, name := range listed[i].Provides {
 			provides[name] = pkg.ID
 		}
-		packages, owned = append(packages, pkg), append(owned, files...)
+		packages = append(packages, pkg)
 	}
 	for i := range packages {
 		wanted := resolve(packages[i].DependsOn, provides)
@@ -91,33 +66,28 @@ func parseRPM(body io.Reader) (packages []ftypes.Package, owned []string, err er
 	return packages, owned, nil
 }
 
-func rpmPackage(info *rpmdb.PackageInfo) (ftypes.Package, []string, error) {
+func rpmPackage(listed *rpmdb.Package) ftypes.Package {
 	pkg := ftypes.Package{
-		ID:   fmt.Sprintf("%s@%s-%s.%s", info.Name, info.Version, info.Release, info.Arch),
-		Name: info.Name, Epoch: info.EpochNum(), Version: info.Version, Release: info.Release, Arch: info.Arch,
-		SrcEpoch:        info.EpochNum(), // SOURCERPM names none; a source and its packages share it in practice
-		Modularitylabel: info.Modularitylabel, Maintainer: info.Vendor, DependsOn: info.Requires,
+		ID:   fmt.Sprintf("%s@%s-%s.%s", listed.Name, listed.Version, listed.Release, listed.Arch),
+		Name: listed.Name, Epoch: listed.Epoch, Version: listed.Version, Release: listed.Release, Arch: listed.Arch,
+		SrcEpoch:        listed.Epoch, // SOURCERPM names none; a source and its packages share it in practice
+		Modularitylabel: listed.Modularity, Maintainer: listed.Vendor, DependsOn: listed.Requires,
 		Repository: ftypes.PackageRepository{Class: ftypes.RepositoryClassThirdParty},
 	}
 	if pkg.Arch == "" {
 		pkg.Arch = "None"
 	}
-	pkg.SrcName, pkg.SrcVersion, pkg.SrcRelease = sourceRPM(info.SourceRpm)
-	if info.License != "" {
-		pkg.Licenses = []string{info.License}
+	pkg.SrcName, pkg.SrcVersion, pkg.SrcRelease = sourceRPM(listed.SourceRPM)
+	if listed.License != "" {
+		pkg.Licenses = []string{listed.License}
 	}
-	if info.SigMD5 != "" {
-		pkg.Digest = digest.NewDigestFromString(digest.MD5, info.SigMD5)
+	if listed.MD5 != "" {
+		pkg.Digest = digest.NewDigestFromString(digest.MD5, listed.MD5)
 	}
-	if !vendorRPM(info) {
-		return pkg, nil, nil
+	if vendorRPM(listed) {
+		pkg.Repository.Class = ftypes.RepositoryClassOfficial
 	}
-	pkg.Repository.Class = ftypes.RepositoryClassOfficial
-	files, err := info.InstalledFileNames()
-	if err != nil {
-		return pkg, nil, fmt.Errorf("the files of the rpm package %s cannot be read: %w", info.Name, err)
-	}
-	return pkg, files, nil
+	return pkg
 }
 
 // sourceRPM splits "name-version-release.src.rpm".
@@ -145,9 +115,9 @@ var rpmVendors = []string{
 	"VMware", "SUSE", "openSUSE", "Microsoft Corporation", "Rocky",
 }
 
-func vendorRPM(info *rpmdb.PackageInfo) bool {
-	if info.Vendor == "" { // some of Amazon's own packages name no vendor
-		return strings.Contains(info.Release, "amzn")
+func vendorRPM(listed *rpmdb.Package) bool {
+	if listed.Vendor == "" { // some of Amazon's own packages name no vendor
+		return strings.Contains(listed.Release, "amzn")
 	}
-	return slices.ContainsFunc(rpmVendors, func(vendor string) bool { return strings.HasPrefix(info.Vendor, vendor) })
+	return slices.ContainsFunc(rpmVendors, func(vendor string) bool { return strings.HasPrefix(listed.Vendor, vendor) })
 }

@@ -75,7 +75,7 @@ func Run(ctx context.Context, contents *image.Contents, database *Database, o Op
 			g.layers[contents.Layers[i].DiffID] = i
 		}
 	}
-	run := &runner{gate: g, Result: &Result{Database: database.Info, version: o.Version, Unidentified: items.unidentified}}
+	run := &runner{gate: g, Result: &Result{Findings: []verdict.Finding{}, Database: database.Info, version: o.Version, Unidentified: items.unidentified}}
 	run.vulnerabilities(results)
 	if o.Secrets {
 		if err := run.secrets(); err != nil {
