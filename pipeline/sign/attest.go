@@ -186,7 +186,7 @@ func (a *attesting) stands(ctx context.Context, digest string) (bool, error) {
 		}
 		found, err := a.fetch(ctx, entry)
 		if err == nil && digestOf(found.payload) == digest {
-			if _, err := (circle{a.own}).ofBundle(found.bundle); err == nil {
+			if _, err := a.own.ofBundle(found.bundle); err == nil {
 				return true, nil
 			}
 		}
@@ -214,7 +214,7 @@ func (a *attesting) attestation(made sealed, predicateType, digest string) (atta
 			if err != nil {
 				return false, err
 			}
-			payload, _, err := circle{a.own}.ofEnvelope(ctx, data)
+			payload, _, err := a.own.ofEnvelope(ctx, data)
 			return err == nil && digestOf(payload) == digest, nil
 		},
 	}, nil

@@ -143,7 +143,7 @@ func (s *Signer) classic(ctx context.Context, at subject.Subject, repository str
 			if err != nil {
 				return false, nil
 			}
-			_, err = circle{s.own}.ofMessage(signed, message)
+			_, err = s.own.ofMessage(signed, message)
 			return err == nil, nil
 		},
 	}, err

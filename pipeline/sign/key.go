@@ -12,8 +12,6 @@ import (
 
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
-	"github.com/sigstore/sigstore/pkg/signature"
-	"github.com/sigstore/sigstore/pkg/signature/options"
 
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -121,6 +119,3 @@ func openKey(data, password []byte) (crypto.PrivateKey, error) {
 	}
 	return key, nil
 }
-
-// loadOptions are cosign's: an Ed25519 key signs digests, so that both clients agree about such keys.
-func loadOptions() []signature.LoadOption { return []signature.LoadOption{options.WithED25519ph()} }

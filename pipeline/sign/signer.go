@@ -24,14 +24,14 @@ type Signer struct {
 	pem      []byte
 	identity identity
 	details  signature.AlgorithmDetails
-	own      trusted // what the signer itself made verifies with this
+	own      circle // what the signer itself made verifies with this
 
 	tags sync.Map // tag reference -> *sync.Mutex: one rewrite of a tag at a time
 }
 
 func newSigner(private crypto.PrivateKey) (*Signer, error) {
 	const doing = "preparing the signing key: %w"
-	key, err := signature.LoadDefaultSignerVerifier(private, loadOptions()...)
+	key, err := signature.LoadDefaultSignerVerifier(private)
 	if err != nil {
 		return nil, fmt.Errorf(doing, err)
 	}
@@ -39,7 +39,7 @@ func newSigner(private crypto.PrivateKey) (*Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf(doing, err)
 	}
-	details, err := signature.GetDefaultAlgorithmDetails(public, loadOptions()...)
+	details, err := signature.GetDefaultAlgorithmDetails(public)
 	if err != nil {
 		return nil, fmt.Errorf(doing, err)
 	}
@@ -51,7 +51,7 @@ func newSigner(private crypto.PrivateKey) (*Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf(doing, err)
 	}
-	return &Signer{key: key, public: public, pem: encoded, identity: own.identity, details: details, own: own}, nil
+	return &Signer{key: key, public: public, pem: encoded, identity: own[0].identity, details: details, own: own}, nil
 }
 
 // PublicPEM is the public key that verifies what the signer signs.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ed25519"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"github.com/sigstore/sigstore/pkg/signature"
 	sigdsse "github.com/sigstore/sigstore/pkg/signature/dsse"
+	"github.com/sigstore/sigstore/pkg/signature/options"
 
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -31,18 +33,30 @@ type trusted struct {
 	material root.TrustedMaterial
 }
 
-func trust(public crypto.PublicKey) (trusted, error) {
+// trust makes a public key count. One of Ed25519 counts for both ways of signing: the plain one, which Hallmark uses
+// and cosign verifies, and the prehashed one, which cosign uses.
+func trust(public crypto.PublicKey) (circle, error) {
 	id, err := identify(public)
 	if err != nil {
-		return trusted{}, err
+		return nil, err
 	}
-	verifier, err := signature.LoadDefaultVerifier(public, loadOptions()...)
-	if err != nil {
-		return trusted{}, err
+	ways := [][]signature.LoadOption{nil}
+	if _, ok := public.(ed25519.PublicKey); ok {
+		ways = append(ways, []signature.LoadOption{options.WithED25519ph()})
 	}
-	key := root.NewExpiringKey(verifier, time.Time{}, time.Time{}) // never expires: rotation is a matter of which keys are given
-	material := root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) { return key, nil })
-	return trusted{identity: id, public: public, verifier: verifier, material: material}, nil
+	var keys circle
+	for _, way := range ways {
+		verifier, err := signature.LoadDefaultVerifier(public, way...)
+		if err != nil {
+			return nil, err
+		}
+		key := root.NewExpiringKey(verifier, time.Time{}, time.Time{}) // never expires: rotation is a matter of which keys are given
+		keys = append(keys, trusted{
+			identity: id, public: public, verifier: verifier,
+			material: root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) { return key, nil }),
+		})
+	}
+	return keys, nil
 }
 
 // circle is the set of trusted keys.
@@ -65,7 +79,7 @@ func readKeys(texts [][]byte) (circle, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%w: trusted key %d cannot be used: %w", verdict.ErrUsage, i+1, err)
 			}
-			keys = append(keys, key)
+			keys = append(keys, key...)
 			found++
 		}
 		if found == 0 {
@@ -96,7 +110,7 @@ func (c circle) hinted(hint string) circle {
 
 // errSigner is returned when no trusted key verifies a signature.
 func (c circle) errSigner() error {
-	if len(c) == 1 {
+	if c[0].fingerprint == c[len(c)-1].fingerprint {
 		return fmt.Errorf("the trusted key %s did not sign it, or it was changed since", short(c[0].fingerprint))
 	}
 	return fmt.Errorf("none of the %d trusted keys signed it, or it was changed since", len(c))
