@@ -122,7 +122,7 @@ func (a *attesting) prepare(ctx context.Context, statements []evidence.Statement
 	}
 	for _, statement := range statements {
 		if statement.Subject.Digest != a.at.Digest {
-			return errNothing(a.at, statement.Subject)
+			return fmt.Errorf("attesting %s: the statement is about another image, %s", a.at, statement.Subject)
 		}
 		if err := a.add(ctx, image, statement); err != nil {
 			return fmt.Errorf("attesting %s about %s: %w", statement.PredicateType, a.at, err)

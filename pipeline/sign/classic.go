@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -183,38 +182,4 @@ func checkClassic(message []byte, at subject.Subject, names []string) error {
 		return reject(CodeMalformed, "its payload names no image: %w", errors.New(clip(err.Error())))
 	}
 	return checkSubject(about, at, names)
-}
-
-// checkSubject compares the image that something was said about with the one at hand.
-func checkSubject(about, at subject.Subject, names []string) error {
-	if about.Digest != at.Digest {
-		return reject(CodeSubject, "it is about another image, %s", about.Short())
-	}
-	for _, accepted := range names {
-		if about.Repository == accepted {
-			return nil
-		}
-	}
-	return reject(CodeRepository, "it is about the repository %s", clip(about.Repository))
-}
-
-// errNothing is returned for evidence that cannot be about the image at hand.
-func errNothing(at subject.Subject, about subject.Subject) error {
-	return fmt.Errorf("attesting %s: the statement is about another image, %s", at, about)
-}
-
-// namesOf are the repositories under whose name evidence counts.
-func namesOf(at subject.Subject, accepted []string) ([]string, error) {
-	if len(accepted) == 0 {
-		accepted = []string{at.Repository}
-	}
-	out := make([]string, len(accepted))
-	for i, text := range accepted {
-		repo, err := name.NewRepository(text)
-		if err != nil {
-			return nil, fmt.Errorf("the repository %q is not host/path: %w", text, err)
-		}
-		out[i] = repo.Name()
-	}
-	return out, nil
 }
