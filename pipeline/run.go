@@ -7,6 +7,8 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
@@ -23,7 +25,15 @@ func Run(ctx context.Context, cfg *config.Config, options Options) (*report.Repo
 		return nil, err
 	}
 	defer r.close()
-	return r.finish(r.sentence(r.watch(ctx)))
+	return r.finish(interrupted(ctx, r.sentence(r.watch(ctx))))
+}
+
+// interrupted tells the end of a run that somebody stopped: libraries word it in many ways, few of which errors.Is knows.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w: %w", context.Canceled, err)
+	}
+	return err
 }
 
 func (r *run) sentence(ctx context.Context) error {
