@@ -46,7 +46,6 @@ func TestLoad(t *testing.T) {
 		want          string
 	}{
 		{"wrong password", key, wrong, "does not open with this password"},
-		{"no password", key, "", "does not open with this password"},
 		{"no key", "", "", "hallmark key new"},
 		{"the public key", write("pub", public), "", "public key"},
 		{"an unencrypted key", write("plain", []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")), "", "import-key-pair"},

@@ -488,10 +488,7 @@ func TestVerifyNeedsKeys(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
 	at := subject.Subject{Repository: "127.0.0.1:1/spark", Digest: "sha256:" + strings.Repeat("ab", 32)}
-	private, _, err := sign.NewKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	private := []byte("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n")
 	for name, keys := range map[string][][]byte{"none": nil, "no PEM": {[]byte("x")}, "a private key": {private}, "broken": {[]byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")}} {
 		if _, err := sign.Verify(t.Context(), c, at, sign.Policy{Keys: keys}); !errors.Is(err, verdict.ErrUsage) {
 			t.Errorf("%s: %v", name, err)
