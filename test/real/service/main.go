@@ -1,0 +1,43 @@
+// Command service is all that the small images of the tests hold: a service that answers on port 8080.
+//
+//	service serve         answers until it is ended
+//	service say TEXT…     prints
+//	service sleep SECONDS sleeps
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "service:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("say serve, say or sleep")
+	}
+	switch args[0] {
+	case "serve":
+		fmt.Println("serving on port 8080")
+		return http.ListenAndServe(":8080", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintln(w, "the service answers")
+		}))
+	case "say":
+		fmt.Println(strings.Join(args[1:], " "))
+		return nil
+	case "sleep":
+		span, err := time.ParseDuration(args[1] + "s")
+		time.Sleep(span)
+		return err
+	default:
+		return fmt.Errorf("there is no command %s", args[0])
+	}
+}
