@@ -29,6 +29,7 @@ type assembly struct {
 
 	mu         sync.Mutex
 	bases      map[string]ocispecs.Image // configuration of the base by platform; "": the only one
+	baseless   bool                      // a platform starts from nothing
 	referenced map[digest.Digest]bool
 	first      ocispecs.Image // configuration of the first platform
 	epoch      time.Time      // of the first platform's layers
@@ -51,6 +52,7 @@ func (a *assembly) learn(result *gateway.Result) error {
 		}
 		a.bases[normal(strings.TrimPrefix(rest, "/"))] = config
 	}
+	a.baseless = len(a.bases) < max(len(result.Refs), 1)
 	return nil
 }
 
@@ -68,11 +70,15 @@ func (a *assembly) have(sum digest.Digest) bool {
 		return true
 	}
 	a.mu.Lock()
-	epochs := []time.Time{layerEpoch(a.explicit, nil)}
+	var epochs []time.Time
+	if a.baseless {
+		epochs = append(epochs, layerEpoch(a.explicit, nil))
+	}
 	for _, base := range a.bases {
 		epochs = append(epochs, layerEpoch(a.explicit, base.Created))
 	}
 	a.mu.Unlock()
+	// Which platform the layer belongs to is not known yet: it must be known for whichever it is.
 	for _, epoch := range epochs {
 		if _, ok := a.refiner.known(sum, epoch); !ok {
 			return false

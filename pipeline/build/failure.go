@@ -61,7 +61,7 @@ func (t told) Unwrap() error { return t.fault }
 // outage are the words in which resolvers, dialers and registries say that they, not the image, are the trouble.
 var outage = regexp.MustCompile(`(?i)no such host|connection refused|connection reset|i/o timeout|tls handshake timeout|` +
 	`server misbehaving|network is unreachable|no route to host|context deadline exceeded|unexpected EOF|` +
-	`(status|code)[^\n]{0,40}\b(429|5\d\d)\b|\b(429 too many requests|50[0234] [a-z])|temporary failure in name resolution|` +
+	`(status|code)[^\n]{0,40}\b(429|5\d\d)\b|429 too many requests|500 internal server error|502 bad gateway|503 service unavailable|504 gateway time-?out|temporary failure in name resolution|` +
 	`could not resolve|connection timed out|failed to establish a new connection|temporarily unavailable|x509: certificate signed by unknown authority`)
 
 var (
@@ -129,9 +129,6 @@ func (u usageCause) Unwrap() []error { return []error{u.error, verdict.ErrUsage}
 func stepFailed(at *StepError, exit *gwpb.ExitError, id digest.Digest, watched *watcher) error {
 	at.Output = watched.tailOf(id)
 	at.Problem = fmt.Sprintf("the step ended with exit code %d", exit.ExitCode)
-	if exit.ExitCode == gwpb.UnknownExitStatus {
-		at.Problem = "the step could not be run: " + shorten(secret.Redact(exit.Error()))
-	}
 	fault := &verdict.Error{
 		Verdict: verdict.Fail, Code: "build.step-failed", Doing: "building", Cause: at,
 		Remedy: "Correct the instruction, or what it runs",

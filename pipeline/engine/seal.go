@@ -13,17 +13,20 @@ import (
 // bind files of the host: hence the seal, whose key only this process and its engine have.
 const orderVariable = "HALLMARK_SANDBOX"
 
+// encoding is strict: one order has one text.
+var encoding = base64.RawURLEncoding.Strict()
+
 func seal(key, body []byte) string {
-	return base64.RawURLEncoding.EncodeToString(body) + "." + base64.RawURLEncoding.EncodeToString(mac(key, body))
+	return encoding.EncodeToString(body) + "." + encoding.EncodeToString(mac(key, body))
 }
 
 func unseal(key []byte, text string) (order, error) {
 	encoded, signature, _ := strings.Cut(text, ".")
-	body, err := base64.RawURLEncoding.DecodeString(encoded)
+	body, err := encoding.DecodeString(encoded)
 	if err != nil {
 		return order{}, errUnsealed
 	}
-	sum, err := base64.RawURLEncoding.DecodeString(signature)
+	sum, err := encoding.DecodeString(signature)
 	if err != nil || !hmac.Equal(sum, mac(key, body)) {
 		return order{}, errUnsealed
 	}
