@@ -219,11 +219,9 @@ func (a *assembly) layers(ctx context.Context, manifest *ocispecs.Manifest, conf
 	for i, layer := range manifest.Layers {
 		inBase = inBase && i < len(base.RootFS.DiffIDs) && base.RootFS.DiffIDs[i] == config.RootFS.DiffIDs[i]
 		if inBase || layer.MediaType != ocispecs.MediaTypeImageLayer {
-			if err := a.layout.adopt(a.export.path(layer.Digest), layer.Digest); err != nil {
-				return err
-			}
 			a.refer(layer.Digest)
 			manifest.Layers[i].Annotations = nil
+			group.Go(func() error { return a.layout.adopt(a.export.path(layer.Digest), layer.Digest) })
 			continue
 		}
 		group.Go(func() error {

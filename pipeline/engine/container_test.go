@@ -236,8 +236,10 @@ func TestSandboxRefusesBinds(t *testing.T) {
 	t.Parallel()
 	e := shared(t)
 	for _, bind := range []engine.Bind{
-		{Source: "relative", Target: "/dev/x"}, {Source: "/etc/hosts", Target: "/etc/x"},
-		{Source: "/etc/hosts", Target: "/dev/../etc/x"}, {Source: "/etc/hosts", Target: "/dev/"},
+		{Source: "relative", Target: "/dev/x"},
+		{Source: "/etc/hosts", Target: "/etc/x"},
+		{Source: "/etc/hosts", Target: "/dev/../etc/x"},
+		{Source: "/etc/hosts", Target: "/dev/"},
 	} {
 		if _, err := e.Sandbox(engine.Limits{}, []engine.Bind{bind}); err == nil {
 			t.Errorf("%+v was accepted", bind)
