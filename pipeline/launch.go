@@ -45,7 +45,7 @@ func (r *run) launch(ctx context.Context, s staged, standing standing) error {
 			if err := r.testify(ctx, s, result, inputs); err != nil {
 				return outcome{}, err
 			}
-			if err := result.Err(); err != nil {
+			if err := r.book.launchGate(result); err != nil {
 				return outcome{}, err
 			}
 			done = append(done, fmt.Sprintf("%s: %s passed", slot, plural(len(result.Probes), "probe")))
@@ -128,6 +128,17 @@ func (r *run) testify(ctx context.Context, s staged, result *launch.Result, inpu
 	}
 	r.book.signed(r.signer, false, []evidence.Statement{statement})
 	return nil
+}
+
+// launchGate stops a candidate whose launch failed, with what failed among the findings. An inconclusive launch has none.
+func (b *book) launchGate(result *launch.Result) error {
+	found := result.Findings()
+	b.findings(found)
+	err := result.Err()
+	if err == nil || len(found) == 0 {
+		return err
+	}
+	return stopped{err}
 }
 
 func (b *book) launched(result *launch.Result) {
