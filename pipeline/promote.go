@@ -64,18 +64,18 @@ func (w *surroundings) judge(ctx context.Context, s subject.Subject, keys [][]by
 	if err != nil {
 		return check.Result{}, err
 	}
-	return w.ask(ctx, s, found)
+	return w.ask(ctx, s, found, time.Duration(w.cfg.Promote.MaxAge))
 }
 
-// ask lets the promotion pack judge verified evidence.
-func (w *surroundings) ask(ctx context.Context, s subject.Subject, found sign.Report) (check.Result, error) {
-	packs, err := check.Load(w.cfg.Dir, "promotion")
+// ask lets the promotion pack judge verified evidence that is at most maxAge old (0: any age).
+func (w *surroundings) ask(ctx context.Context, s subject.Subject, found sign.Report, maxAge time.Duration) (check.Result, error) {
+	policy, err := promotionPolicy(w.cfg)
 	if err != nil {
 		return check.Result{}, err
 	}
 	return check.Promotion(ctx, check.PromotionInput{
-		Subject: s, Evidence: testimony(s, found), Params: w.promotionParams(), Now: time.Now(),
-	}, packs[0])
+		Subject: s, Evidence: testimony(s, found), Params: promotionParams(w.cfg.Promote.Require, maxAge), Now: time.Now(),
+	}, policy)
 }
 
 // testimony is verified evidence in the words of the promotion pack.
@@ -103,27 +103,27 @@ func testimony(s subject.Subject, found sign.Report) []check.Evidence {
 	return all
 }
 
-// promotionParams are the configured demands in the words of the promotion pack.
-func (w *surroundings) promotionParams() map[string]any {
+// promotionParams are the demands in the words of the promotion pack.
+func promotionParams(required []config.EvidenceKind, maxAge time.Duration) map[string]any {
 	require := []any{}
-	for _, kind := range w.cfg.Promote.Require {
+	for _, kind := range required {
 		require = append(require, string(kind))
 	}
 	return map[string]any{
 		"require":                 require,
-		"max_age":                 ageLimit(w.cfg.Promote.MaxAge),
-		"max_age_vulnerabilities": ageLimit(w.cfg.Promote.MaxAge),
+		"max_age":                 ageLimit(maxAge),
+		"max_age_vulnerabilities": ageLimit(maxAge),
 		// How old a database may be is settled where it is opened, before anything is scanned with it.
 		"max_age_database": ageLimit(0),
 	}
 }
 
 // ageLimit writes a limit as packs read it; for one that allows any age, longer than anything lasts.
-func ageLimit(limit config.Duration) string {
+func ageLimit(limit time.Duration) string {
 	if limit == 0 {
 		return "876000h"
 	}
-	return time.Duration(limit).String()
+	return limit.String()
 }
 
 // mover moves golden tags and signs the record of each move.
@@ -181,10 +181,10 @@ func (m *mover) record(ctx context.Context, record promote.Record) error {
 }
 
 // promotionPolicy is the pack that judges promotions.
-func promotionPolicy(cfg *config.Config) (check.PackRef, error) {
+func promotionPolicy(cfg *config.Config) (*check.Pack, error) {
 	packs, err := check.Load(cfg.Dir, "promotion")
 	if err != nil {
-		return check.PackRef{}, err
+		return nil, err
 	}
-	return packs[0].Ref(), nil
+	return packs[0], nil
 }

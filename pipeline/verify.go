@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,6 +34,11 @@ func Verify(ctx context.Context, cfg *config.Config, options Options, ref string
 	if err != nil {
 		return nil, err
 	}
+	return s.verify(ctx, ref, keys, with.MaxAge)
+}
+
+// verify judges what ref names by evidence that one of keys has signed, at most maxAge old (0: any age).
+func (s *surroundings) verify(ctx context.Context, ref string, keys [][]byte, maxAge time.Duration) (*report.Verification, error) {
 	subject, err := s.registry.Resolve(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -41,14 +47,10 @@ func Verify(ctx context.Context, cfg *config.Config, options Options, ref string
 	if err != nil {
 		return nil, err
 	}
-	policy := *cfg
-	policy.Promote.MaxAge = config.Duration(with.MaxAge)
-	s.cfg = &policy
-	judged, err := s.ask(ctx, subject, found)
+	judged, err := s.ask(ctx, subject, found, maxAge)
 	if err != nil {
 		return nil, err
 	}
-
 	v := &report.Verification{
 		Version: report.Version, Ref: ref, Subject: subject, Verdict: judged.Verdict, ExitCode: judged.Verdict.ExitCode(), Checked: time.Now(),
 	}
@@ -93,31 +95,39 @@ func Promote(ctx context.Context, cfg *config.Config, options Options, ref strin
 	if err != nil {
 		return nil, nil, err
 	}
-	with.MaxAge = time.Duration(cfg.Promote.MaxAge)
-	verified, err := Verify(ctx, cfg, options, ref, with)
+	ref = repositoryOf(ref)
+	s, err := openFor(ctx, cfg, options, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer s.close()
+	keys, err := s.trusted(with.Keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.promote(ctx, signer, keys, ref, tags)
+}
+
+func (s *surroundings) promote(ctx context.Context, signer *sign.Signer, keys [][]byte, ref string, tags []string) ([]report.Golden, *report.Verification, error) {
+	verified, err := s.verify(ctx, ref, keys, time.Duration(s.cfg.Promote.MaxAge))
 	if err != nil {
 		return nil, nil, err
 	}
 	if verified.Verdict != verdict.Pass {
 		return nil, verified, &verdict.Error{
 			Verdict: verified.Verdict, Code: "gate.promote", Doing: "the promote gate stops the image",
-			Cause: fmt.Errorf("%s", verified.Missing[0].Reason), Remedy: verified.Next,
+			Cause: errors.New(verified.Missing[0].Reason), Remedy: verified.Next,
 		}
 	}
-	s, err := openFor(ctx, cfg, options, verified.Subject.Repository)
-	if err != nil {
-		return nil, verified, err
-	}
-	defer s.close()
 	manifest, err := s.registry.Manifest(ctx, verified.Subject)
 	if err != nil {
 		return nil, verified, err
 	}
-	policy, err := promotionPolicy(cfg)
+	policy, err := promotionPolicy(s.cfg)
 	if err != nil {
 		return nil, verified, err
 	}
-	m := mover{surroundings: s, signer: signer, by: owner(), run: newRunID(time.Now()), policy: policy}
+	m := mover{surroundings: s, signer: signer, by: owner(), run: newRunID(time.Now()), policy: policy.Ref()}
 	golden, err := m.move(ctx, verified.Subject, manifest, tags)
 	return golden, verified, err
 }

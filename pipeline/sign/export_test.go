@@ -12,4 +12,4 @@ func (s *Signer) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 // FromKey makes a signer of any kind of key, as Load does of an imported one.
-func FromKey(private crypto.PrivateKey) (*Signer, error) { return newSigner(private) }
+func FromKey(private crypto.PrivateKey) (*Signer, error) { return fromPrivate(private) }

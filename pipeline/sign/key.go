@@ -1,49 +1,28 @@
 package sign
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"strings"
 
-	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
-	"github.com/sigstore/sigstore/pkg/cryptoutils"
+	"github.com/sigstore/cosign/v2/pkg/cosign"
+	"github.com/sigstore/sigstore/pkg/signature"
 
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
-// The PEM types under which cosign has kept encrypted private keys: the one that it writes now, and the older one.
-const (
-	pemSigstore = "ENCRYPTED SIGSTORE PRIVATE KEY"
-	pemCosign   = "ENCRYPTED COSIGN PRIVATE KEY"
-)
-
 // NewKey makes an ECDSA P-256 key pair: the private key in cosign's format, encrypted with password, and the public
 // key, both as PEM. An empty password is allowed, as with cosign, and protects nothing.
 func NewKey(password []byte) (private, public []byte, err error) {
-	const doing = "making a key: %w"
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	pair, err := cosign.GenerateKeyPair(func(bool) ([]byte, error) { return password, nil })
 	if err != nil {
-		return nil, nil, fmt.Errorf(doing, err)
+		return nil, nil, fmt.Errorf("making a key: %w", err)
 	}
-	plain, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, nil, fmt.Errorf(doing, err)
-	}
-	sealed, err := encrypted.Encrypt(plain, password)
-	if err != nil {
-		return nil, nil, fmt.Errorf(doing, err)
-	}
-	public, err = cryptoutils.MarshalPublicKeyToPEM(key.Public())
-	if err != nil {
-		return nil, nil, fmt.Errorf(doing, err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: pemSigstore, Bytes: sealed}), public, nil
+	return pair.PrivateBytes, pair.PublicBytes, nil
 }
 
 // Ephemeral makes a signer whose key lives in memory only: for the demo and for tests. What it signed can be verified
@@ -53,7 +32,7 @@ func Ephemeral() (*Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a key: %w", err)
 	}
-	return newSigner(key)
+	return fromPrivate(key)
 }
 
 // elsewhere are the schemes of keys that stay where they are and sign there.
@@ -97,25 +76,22 @@ func Load(key, password secret.Ref) (*Signer, error) {
 }
 
 // openKey decrypts a private key in cosign's format.
-func openKey(data, password []byte) (crypto.PrivateKey, error) {
+func openKey(data, password []byte) (signature.SignerVerifier, error) {
 	block, _ := pem.Decode(data)
 	switch {
 	case block == nil:
 		return nil, fmt.Errorf("it is not PEM; is it the private key that `hallmark key new` or `cosign generate-key-pair` wrote?")
 	case block.Type == "PUBLIC KEY":
 		return nil, fmt.Errorf("it is a public key; signing takes the private one")
-	case strings.HasSuffix(block.Type, "PRIVATE KEY") && block.Type != pemSigstore && block.Type != pemCosign:
+	case strings.HasSuffix(block.Type, "PRIVATE KEY") && block.Type != cosign.SigstorePrivateKeyPemType && block.Type != cosign.CosignPrivateKeyPemType:
 		return nil, fmt.Errorf("it is a key of type %q, not an encrypted cosign key; `cosign import-key-pair` makes one of it", block.Type)
-	case block.Type != pemSigstore && block.Type != pemCosign:
+	case block.Type != cosign.SigstorePrivateKeyPemType && block.Type != cosign.CosignPrivateKeyPemType:
 		return nil, fmt.Errorf("it holds %q, not an encrypted cosign key", block.Type)
 	}
-	plain, err := encrypted.Decrypt(block.Bytes, password)
+	// No options: cosign's own would sign with Ed25519ph, which few verifiers know.
+	key, err := cosign.LoadPrivateKey(data, password, &[]signature.LoadOption{})
 	if err != nil {
 		return nil, fmt.Errorf("it does not open with this password; give the right one with sign.password (%w)", err)
-	}
-	key, err := x509.ParsePKCS8PrivateKey(plain)
-	if err != nil {
-		return nil, fmt.Errorf("what was decrypted is not a private key: %w", err)
 	}
 	return key, nil
 }

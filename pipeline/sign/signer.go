@@ -29,12 +29,17 @@ type Signer struct {
 	tags sync.Map // tag reference -> *sync.Mutex: one rewrite of a tag at a time
 }
 
-func newSigner(private crypto.PrivateKey) (*Signer, error) {
-	const doing = "preparing the signing key: %w"
+// fromPrivate makes a signer of a key in memory.
+func fromPrivate(private crypto.PrivateKey) (*Signer, error) {
 	key, err := signature.LoadDefaultSignerVerifier(private)
 	if err != nil {
-		return nil, fmt.Errorf(doing, err)
+		return nil, fmt.Errorf("preparing the signing key: %w", err)
 	}
+	return newSigner(key)
+}
+
+func newSigner(key signature.SignerVerifier) (*Signer, error) {
+	const doing = "preparing the signing key: %w"
 	public, err := key.PublicKey()
 	if err != nil {
 		return nil, fmt.Errorf(doing, err)
