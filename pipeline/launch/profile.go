@@ -61,6 +61,7 @@ const (
 	executorHeap = "512m"
 	workerMemory = "1g"
 	defaultHome  = "/opt/spark"
+	javaOptions  = "JAVA_TOOL_OPTIONS"
 )
 
 // PlanFor is what the profile starts, given the image's environment and the limits.
@@ -73,11 +74,17 @@ func PlanFor(profile Profile, env Environment, limits Limits) Plan {
 	if limits.CPUs > 0 {
 		cores = max(1, int(limits.CPUs))
 	}
+	added := []string{
+		"SPARK_LOCAL_IP=127.0.0.1", // there is no other network, and the host's name need not resolve
+		"SPARK_DAEMON_MEMORY=" + daemonHeap,
+	}
+	if _, set := env(javaOptions); !set {
+		// These JVMs live for seconds. Without the second compiler they need half the processor time; what they load
+		// and run is the same.
+		added = append(added, javaOptions+"=-XX:TieredStopAtLevel=1")
+	}
 	return Plan{
-		Env: []string{
-			"SPARK_LOCAL_IP=127.0.0.1", // there is no other network, and the host's name need not resolve
-			"SPARK_DAEMON_MEMORY=" + daemonHeap,
-		},
+		Env: added,
 		Processes: []Process{
 			{
 				Name: "master",

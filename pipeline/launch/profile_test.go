@@ -38,6 +38,16 @@ func TestSparkPlan(t *testing.T) {
 	}
 }
 
+func TestSparkPlanLeavesTheImagesOwnJavaOptions(t *testing.T) {
+	t.Parallel()
+	for own, want := range map[string]bool{"": true, "JAVA_TOOL_OPTIONS=-Xint": false} {
+		added := strings.Join(PlanFor(Spark, env(own), Limits{}).Env, " ")
+		if strings.Contains(added, "JAVA_TOOL_OPTIONS=") != want {
+			t.Errorf("image with %q: %s", own, added)
+		}
+	}
+}
+
 func TestServicePlanIsTheImagesOwnCommand(t *testing.T) {
 	t.Parallel()
 	plan := PlanFor(Service, env(), Limits{})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/containerd/platforms"
@@ -91,9 +92,15 @@ func (i *image) lookup(name string) (string, bool) {
 	return "", false
 }
 
-// environment is the image's own with what Docker would add to it, and more.
+// environment is the image's own with what Docker would add to it, and more, which wins.
 func (i *image) environment(more ...string) []string {
-	env := append([]string(nil), i.config.Env...)
+	var env []string
+	for _, entry := range i.config.Env {
+		name, _, _ := strings.Cut(entry, "=")
+		if !slices.ContainsFunc(more, func(added string) bool { return strings.HasPrefix(added, name+"=") }) {
+			env = append(env, entry)
+		}
+	}
 	if _, set := i.lookup("PATH"); !set {
 		env = append(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	}
