@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -24,8 +25,8 @@ type assay struct {
 // assay checks and scans the candidate while its blobs are uploaded: the network works while the processors do.
 func (r *run) assay(ctx context.Context, c candidate, standing standing) (assay, error) {
 	contents := sync.OnceValues(func() (*image.Contents, error) { return r.read(ctx, c) })
-	uploading, stopUpload := context.WithCancel(ctx)
-	defer stopUpload()
+	uploading, stopUpload := context.WithCancelCause(ctx)
+	defer stopUpload(nil)
 	upload := make(chan error, 1)
 	go func() { upload <- r.upload(uploading, c, standing) }()
 
@@ -37,12 +38,12 @@ func (r *run) assay(ctx context.Context, c candidate, standing standing) (assay,
 	err := both.Wait()
 	if err == nil && gate(found.checked.findings, found.scanned.findings) != nil {
 		// The gate stops the candidate: what is not uploaded yet would lie there for nothing.
-		stopUpload()
+		stopUpload(errNotNeeded)
 		<-upload
 		return found, nil
 	}
 	if err != nil {
-		stopUpload()
+		stopUpload(errNotNeeded)
 		<-upload
 		return found, err
 	}
@@ -63,9 +64,9 @@ func (r *run) read(ctx context.Context, c candidate) (contents *image.Contents, 
 		}
 		r.book.layers(contents)
 		if cached == len(contents.Layers) {
-			return skip("all %d layers were read before", cached), nil
+			return skip("%s, all read before", plural(cached, "layer")), nil
 		}
-		return did("%d layers, %d of them read before", len(contents.Layers), cached), nil
+		return did("%s, %d of them read before", plural(len(contents.Layers), "layer"), cached), nil
 	})
 	return contents, err
 }
@@ -91,6 +92,9 @@ func (b *book) layers(contents *image.Contents) {
 	})
 }
 
+// errNotNeeded ends an upload whose image a gate has stopped.
+var errNotNeeded = errors.New("the image goes no further")
+
 // upload puts the candidate's blobs into the registry; without a manifest nobody sees them yet.
 func (r *run) upload(ctx context.Context, c candidate, standing standing) error {
 	return r.book.step(ctx, stepUpload, func(ctx context.Context) (outcome, error) {
@@ -98,13 +102,16 @@ func (r *run) upload(ctx context.Context, c candidate, standing standing) error 
 			return skip("the registry has %s with all its layers", c.subject.Short()), nil
 		}
 		stats, err := r.registry.Upload(ctx, c.image, r.repository)
+		if err != nil && errors.Is(context.Cause(ctx), errNotNeeded) {
+			return skip("stopped half-way, for the image goes no further"), nil
+		}
 		if err != nil {
 			return outcome{}, err
 		}
 		r.book.write(func(rep *report.Report) {
 			rep.Upload = report.Upload{Sent: stats.Sent, Present: stats.Skipped + stats.Mounted, Bytes: stats.BytesSent}
 		})
-		return did("%d blobs sent (%s), %d there already", stats.Sent, report.Bytes(stats.BytesSent), stats.Skipped+stats.Mounted), nil
+		return did("%s sent (%s), %d there already", plural(stats.Sent, "blob"), report.Bytes(stats.BytesSent), stats.Skipped+stats.Mounted), nil
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,7 +79,11 @@ func (b *book) step(ctx context.Context, name string, work func(context.Context)
 	step := report.Step{Name: name, State: report.Done, Verdict: verdict.Pass, Started: started, Elapsed: time.Since(started), Detail: result.detail}
 	switch {
 	case err != nil:
-		step.State, step.Verdict, step.Reason = report.Failed, verdict.OfError(err), err.Error()
+		step.State, step.Verdict = report.Failed, verdict.OfError(err)
+		if errors.Is(err, context.Canceled) || ctx.Err() != nil {
+			err = errInterrupted // libraries word it in many ways
+		}
+		step.Reason, step.Output = headed(err)
 		// A gate's remedies stand with its findings.
 		if known := (*verdict.Error)(nil); errors.As(err, &known) && !errors.As(err, &stopped{}) {
 			step.Remedy = known.Remedy
@@ -95,6 +100,19 @@ func (b *book) step(ctx context.Context, name string, work func(context.Context)
 		r.Steps[i] = step
 	})
 	return err
+}
+
+// errInterrupted is how a step ends that somebody stopped.
+var errInterrupted = errors.New("interrupted")
+
+// headed splits the text of an error into its first line and those below it, the step's own source and last words; the
+// remedy that may stand at their end is told by itself.
+func headed(err error) (head, below string) {
+	head, below, _ = strings.Cut(err.Error(), "\n")
+	if known := (*verdict.Error)(nil); below != "" && errors.As(err, &known) {
+		below = strings.TrimRight(strings.TrimSuffix(strings.TrimRight(below, ".\n"), known.Remedy), "\n")
+	}
+	return head, below
 }
 
 // Event takes the times of tasks below the steps, for the report's timeline.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/report"
@@ -48,7 +49,8 @@ func (r *run) conclude(rep *report.Report, err error) {
 	case known != nil:
 		rep.Headline, rep.Next = known.Doing, known.Remedy
 		if known.Cause != nil {
-			rep.Headline += ": " + known.Cause.Error()
+			cause, _, _ := strings.Cut(known.Cause.Error(), "\n") // what stands below it, the step shows
+			rep.Headline += ": " + cause
 		}
 	default:
 		rep.Headline = err.Error()

@@ -65,7 +65,7 @@ func (in *Inspected) open(ctx context.Context, source string) (v1.Image, error) 
 	case kind == "docker-archive":
 		return image.OpenDockerArchive(strings.TrimPrefix(path, "//"), platform)
 	default:
-		subject, err := in.registry.Resolve(ctx, repositoryOf(source))
+		subject, err := in.lookUp(ctx, repositoryOf(source))
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
+	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -74,6 +75,15 @@ func (s *surroundings) registryRoot() string {
 		return s.cfg.Registry.Root
 	}
 	return s.home.registry()
+}
+
+// lookUp resolves what somebody has named: a name that is not there is a mistake of theirs, and no retry mends it.
+func (s *surroundings) lookUp(ctx context.Context, ref string) (subject.Subject, error) {
+	found, err := s.registry.Resolve(ctx, ref)
+	if errors.Is(err, registry.ErrNotFound) {
+		return found, fmt.Errorf("%w: %w", verdict.ErrUsage, err)
+	}
+	return found, err
 }
 
 // repositoryOf is host/path of an image name, which without a host is one of the embedded registry.

@@ -39,7 +39,7 @@ func Verify(ctx context.Context, cfg *config.Config, options Options, ref string
 
 // verify judges what ref names by evidence that one of keys has signed, at most maxAge old (0: any age).
 func (s *surroundings) verify(ctx context.Context, ref string, keys [][]byte, maxAge time.Duration) (*report.Verification, error) {
-	subject, err := s.registry.Resolve(ctx, ref)
+	subject, err := s.lookUp(ctx, ref)
 	if err != nil {
 		return nil, err
 	}

@@ -22,12 +22,12 @@ func Findings(w io.Writer, findings []verdict.Finding, width int, colour bool) e
 		if f.Blocking {
 			continue
 		}
-		sign := "·"
-		if f.Waiver != nil {
-			sign = "–"
+		sign, name := "·", f.ID
+		if w := f.Waiver; w != nil {
+			sign, name = "–", f.ID+" (waived by "+w.Owner+" until "+w.Until+")"
 		}
 		severity := pad(string(f.Severity), 8)
-		c.line("%s %s  %s", c.paint(sign, dim), c.paint(severity, severityPaint(f.Severity)), Fit(Clean(f.ID+": "+or(f.Message, f.Title)), width-12))
+		c.line("%s %s  %s", c.paint(sign, dim), c.paint(severity, severityPaint(f.Severity)), Fit(Clean(name+": "+or(f.Message, f.Title)), width-12))
 	}
 	return c.Flush()
 }
