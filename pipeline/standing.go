@@ -16,7 +16,7 @@ import (
 // standing is what earlier runs have signed about a subject, verified under the key of this run.
 type standing struct {
 	present  bool // the registry has the subject's manifest
-	signed   bool
+	signed   bool // in every form that runs sign in
 	evidence []evidence.Verified
 }
 
@@ -33,7 +33,16 @@ func (r *run) standing(ctx context.Context, s subject.Subject) (standing, error)
 	if err != nil {
 		return standing{}, r.laterIfUnreachable(ctx, err)
 	}
-	return standing{present: true, signed: len(found.Signatures) > 0, evidence: found.Evidence}, nil
+	return standing{present: true, signed: signedBothWays(found.Signatures), evidence: found.Evidence}, nil
+}
+
+// signedBothWays says whether the signature stands in both of its forms: a run that was cut off may have left one.
+func signedBothWays(signatures []sign.Signature) bool {
+	forms := map[string]bool{}
+	for _, signature := range signatures {
+		forms[signature.Form] = true
+	}
+	return forms["tag"] && forms["bundle"]
 }
 
 // laterIfUnreachable lets a run go on that cannot ask the registry yet: nothing is skipped then, the gates still

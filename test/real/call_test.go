@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func tailOf(path string) string {
 // call is one call of the program under way.
 type call struct {
 	cmd    *exec.Cmd
-	killed time.Time // when a signal was sent to it
+	killed atomic.Pointer[time.Time] // when a signal was first sent to it
 	done   chan struct{}
 	result outcome
 }
@@ -69,9 +70,8 @@ type outcome struct {
 
 // signal sends one to the program's process alone.
 func (c *call) signal(s syscall.Signal) {
-	if c.killed.IsZero() {
-		c.killed = time.Now()
-	}
+	now := time.Now()
+	c.killed.CompareAndSwap(nil, &now)
 	_ = c.cmd.Process.Signal(s)
 }
 
@@ -121,8 +121,8 @@ func (h home) start(t *testing.T, watch watcher, args ...string) *call {
 		_ = cmd.Wait()
 		c.result.code, c.result.stdout, c.result.said = cmd.ProcessState.ExitCode(), stdout.Bytes(), said.String()
 		c.result.took = time.Since(started)
-		if !c.killed.IsZero() {
-			c.result.lasting = time.Since(c.killed)
+		if killed := c.killed.Load(); killed != nil {
+			c.result.lasting = time.Since(*killed)
 		}
 		_ = json.Unmarshal(c.result.stdout, &c.result.report) // where it is a report
 	}()

@@ -105,7 +105,7 @@ func older(file string, sources ...string) (bool, error) {
 	return stale, nil
 }
 
-// compile builds one of the project's, or of its modules', programs.
+// compile builds one of the project's programs.
 func compile(to, what string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()

@@ -71,14 +71,16 @@ promote: {tags: [golden]}
 }
 
 // isGolden fails the test unless the run ended with its digest under the golden tag, and the verification of that tag holds.
-func isGolden(t *testing.T, h home, o outcome) report.Verification {
+func isGolden(t *testing.T, h home, o outcome, more ...string) report.Verification {
 	t.Helper()
 	if len(o.report.Golden) != 1 {
 		t.Fatalf("golden tags %+v: %s", o.report.Golden, o)
 	}
-	v := verify(t, h, o.report.Golden[0].Ref, 0)
+	v := verify(t, h, o.report.Golden[0].Ref, 0, more...)
 	if v.Subject != o.report.Subject {
 		t.Errorf("golden is %s, the run was about %s", v.Subject, o.report.Subject)
 	}
 	return v
 }
+
+type golden = report.Golden

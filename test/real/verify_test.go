@@ -14,9 +14,9 @@ import (
 )
 
 // verify calls the program's own verification of a reference, and wants an exit code of it.
-func verify(t *testing.T, h home, ref string, code int) report.Verification {
+func verify(t *testing.T, h home, ref string, code int, more ...string) report.Verification {
 	t.Helper()
-	o := h.call(t, "verify", "--key", keyFiles+".pub", ref)
+	o := h.call(t, append([]string{"verify", "--key", keyFiles + ".pub", ref}, more...)...)
 	var v report.Verification
 	if o.code != code {
 		t.Fatalf("verify %s ends with %d, want %d: %s\n%s", ref, o.code, code, o.said, o.stdout)
