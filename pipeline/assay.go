@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,7 +25,11 @@ type assay struct {
 
 // assay checks and scans the candidate while its blobs are uploaded: the network works while the processors do.
 func (r *run) assay(ctx context.Context, c candidate, standing standing) (assay, error) {
-	contents := sync.OnceValues(func() (*image.Contents, error) { return r.read(ctx, c) })
+	var asked atomic.Bool
+	contents := sync.OnceValues(func() (*image.Contents, error) {
+		asked.Store(true)
+		return r.read(ctx, c)
+	})
 	uploading, stopUpload := context.WithCancelCause(ctx)
 	defer stopUpload(nil)
 	upload := make(chan error, 1)
@@ -36,6 +41,11 @@ func (r *run) assay(ctx context.Context, c candidate, standing standing) (assay,
 	both.Go(func() (err error) { found.checked, err = r.check(ctx, c, contents, standing); return err })
 	both.Go(func() (err error) { found.scanned, err = r.scan(ctx, c, contents, standing); return err })
 	err := both.Wait()
+	if err == nil && !asked.Load() {
+		err = r.book.step(ctx, stepRead, func(context.Context) (outcome, error) {
+			return skip("neither check nor scan needs to look at the layers"), nil
+		})
+	}
 	if err == nil && gate(found.checked.findings, found.scanned.findings) != nil {
 		// The gate stops the candidate: what is not uploaded yet would lie there for nothing.
 		stopUpload(errNotNeeded)

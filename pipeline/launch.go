@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,9 +170,12 @@ func (b *book) launchedBefore(v evidence.Verified) {
 		Target: before.Target, Profile: before.Profile, Verdict: v.Summary.Verdict, Runtime: before.Runtime,
 		Started: before.Started, Elapsed: before.Finished.Sub(before.Started), Reused: true,
 	}
-	for name, words := range before.Limits {
-		asked, _, enforced := strings.Cut(words, " enforced")
-		l.Limits = append(l.Limits, report.Limit{Name: name, Asked: asked, Enforced: enforced})
+	for _, name := range slices.Sorted(maps.Keys(before.Limits)) {
+		asked, note, enforced := strings.Cut(before.Limits[name], " enforced")
+		if strings.HasSuffix(asked, " not") {
+			asked, enforced = strings.TrimSuffix(asked, " not"), false
+		}
+		l.Limits = append(l.Limits, report.Limit{Name: name, Asked: asked, Enforced: enforced, Note: strings.TrimPrefix(note, ": ")})
 	}
 	for _, p := range before.Probes {
 		l.Probes = append(l.Probes, report.Probe{Name: p.Name, Verdict: p.Verdict, Reason: p.Reason, Elapsed: time.Duration(p.Elapsed) * time.Millisecond})
