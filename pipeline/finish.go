@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -81,8 +82,22 @@ func (r *run) verifyCommand(rep *report.Report) string {
 	if rep.Verdict == verdict.Pass && len(rep.Golden) > 0 {
 		ref = rep.Golden[0].Ref
 	}
-	key := r.publicKey(r.home)
-	return "hallmark verify --key " + key + " " + ref
+	command := "hallmark verify --key " + r.publicKey(r.home) + " " + ref
+	if demands := listed(r.cfg.Promote.Require); demands != usualDemands {
+		command += " --set 'promote.require=[" + demands + "]'" // elsewhere, without hallmark.yaml, all of it is asked for
+	}
+	return command
+}
+
+// usualDemands is what a verification asks for when no configuration says otherwise.
+const usualDemands = "signature,provenance,sbom,vulnerabilities,check,launch"
+
+func listed(kinds []config.EvidenceKind) string {
+	words := make([]string, len(kinds))
+	for i, kind := range kinds {
+		words[i] = string(kind)
+	}
+	return strings.Join(words, ",")
 }
 
 // write leaves the report in the run's folder as HTML, Markdown and JSON.
