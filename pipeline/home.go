@@ -35,7 +35,6 @@ func (h Home) buildEngine() string  { return filepath.Join(string(h), "engine") 
 func (h Home) launchEngine() string { return filepath.Join(string(h), "launch") }
 func (h Home) layers() string       { return filepath.Join(string(h), "layers") }
 func (h Home) databases() string    { return filepath.Join(string(h), "databases") }
-func (h Home) keys() string         { return filepath.Join(string(h), "keys") }
 func (h Home) journals() string     { return filepath.Join(string(h), "journals") }
 
 // run is where one run leaves its report and logs.

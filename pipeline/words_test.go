@@ -94,8 +94,12 @@ func TestStandingFindsOnlyWhatAnswersTheSameQuestion(t *testing.T) {
 		slot, inputs string
 		day          int // 0: nothing stands
 	}{
-		{evidence.KindCheck, "", "a", 2}, {evidence.KindCheck, "", "b", 0}, {evidence.KindVulnerabilities, "", "a", 0},
-		{evidence.KindLaunch, "sandbox/spark", "a", 4}, {evidence.KindLaunch, "sandbox/service", "a", 0}, {evidence.KindProvenance, "", "a", 5},
+		{evidence.KindCheck, "", "a", 2},
+		{evidence.KindCheck, "", "b", 0},
+		{evidence.KindVulnerabilities, "", "a", 0},
+		{evidence.KindLaunch, "sandbox/spark", "a", 4},
+		{evidence.KindLaunch, "sandbox/service", "a", 0},
+		{evidence.KindProvenance, "", "a", 5},
 	} {
 		v, found := s.find(c.kind, c.slot, c.inputs)
 		if found != (c.day > 0) || found && !v.At.Equal(at(c.day)) {

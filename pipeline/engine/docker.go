@@ -20,7 +20,7 @@ func hijack(ctx context.Context, socket, door string, meta map[string][]string) 
 	upgraded, err := upgrade(ctx, conn, door, meta)
 	if err != nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("Docker's %s: %w", door, err)
+		return nil, fmt.Errorf("the door %s of Docker: %w", door, err)
 	}
 	return upgraded, nil
 }

@@ -233,12 +233,11 @@ func databaseLayerOf(artifact v1.Image) (v1.Layer, error) {
 }
 
 type counter struct {
-	from    io.Reader
-	read    int64
-	total   int64
-	shown   int64
-	task    *progress.Task
-	started bool
+	from  io.Reader
+	read  int64
+	total int64
+	shown int64
+	task  *progress.Task
 }
 
 func (c *counter) Read(p []byte) (int, error) {

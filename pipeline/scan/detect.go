@@ -81,7 +81,9 @@ func unique(vulnerabilities []types.DetectedVulnerability) []types.DetectedVulne
 	at := map[key]int{}
 	var kept []types.DetectedVulnerability
 	for _, v := range vulnerabilities {
+		//lint:ignore SA1019 it is what trivy's enrichment settles on, from the sources that it prefers
 		if v.Severity == "" {
+			//lint:ignore SA1019 as above
 			v.Severity = dbtypes.SeverityUnknown.String()
 		}
 		k := key{v.VulnerabilityID, v.PkgID, v.PkgName, v.InstalledVersion, v.PkgPath}

@@ -48,6 +48,7 @@ func (g *gate) judge(f *verdict.Finding, serious bool) {
 
 // vulnerability makes the finding of one detected vulnerability. The second result is the VEX statement that excuses it.
 func (g *gate) vulnerability(result *types.Result, v *types.DetectedVulnerability, roots []string) (verdict.Finding, *excuse) {
+	//lint:ignore SA1019 it is what trivy's enrichment settled on
 	severity := severityOf(v.Severity)
 	finding := verdict.Finding{
 		ID: v.VulnerabilityID, Kind: "vulnerability", Severity: severity,

@@ -90,6 +90,7 @@ func (a Advisory) vulnerability() types.Vulnerability {
 	severity := types.Severity(slices.Index([]string{"", "low", "medium", "high", "critical"}, a.Severity))
 	published, _ := time.Parse(time.DateOnly, a.Published)
 	return types.Vulnerability{
+		//lint:ignore SA1019 the schema still has it, and trivy's own databases fill it
 		Title: a.Title, Description: a.Description, Severity: severity.String(),
 		VendorSeverity: types.VendorSeverity{source.ID: severity},
 		References:     []string{"https://nvd.nist.gov/vuln/detail/" + a.ID},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -83,6 +84,7 @@ func eat() {
 			block[i] = 1
 		}
 		all = append(all, block)
+		runtime.KeepAlive(all)
 	}
 }
 
