@@ -57,6 +57,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		if n == 0 {
 			o := h.call(t, args...).want(t, 0)
 			evidence = kindsOf(isGolden(t, h, o, noLaunch...))
+			asReported(t, o)
 			continue
 		}
 		running := make(chan *call, 1)
