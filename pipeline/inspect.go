@@ -10,6 +10,7 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/check"
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/image"
+	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/scan"
 )
 
@@ -24,7 +25,9 @@ type Inspected struct {
 
 // Inspect opens an image for Check, Scan and Facts: "oci-layout:FOLDER", "docker-archive:FILE", or a reference in any
 // registry; without one, the image that cfg describes is built.
-func Inspect(ctx context.Context, cfg *config.Config, options Options, source string) (*Inspected, error) {
+func Inspect(ctx context.Context, cfg *config.Config, options Options, source string) (in *Inspected, err error) {
+	ctx, task := progress.Start(ctx, stepRead)
+	defer func() { task.End(err) }()
 	reference := repositoryOf(cfg.Image)
 	if source != "" {
 		reference = repositoryOf(source)
@@ -33,7 +36,7 @@ func Inspect(ctx context.Context, cfg *config.Config, options Options, source st
 	if err != nil {
 		return nil, err
 	}
-	in := &Inspected{surroundings: s, Name: source}
+	in = &Inspected{surroundings: s, Name: source}
 	img, err := in.open(ctx, source)
 	if err == nil {
 		in.contents, err = s.read(ctx, img)

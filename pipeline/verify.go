@@ -8,6 +8,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/evidence"
+	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/sign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -23,7 +24,9 @@ type VerifyOptions struct {
 
 // Verify checks the signature and every piece of evidence of what ref names, asking nobody but its registry, and says
 // what the promotion policy finds missing. Findings are in the result; the error is for what could not be found out.
-func Verify(ctx context.Context, cfg *config.Config, options Options, ref string, with VerifyOptions) (*report.Verification, error) {
+func Verify(ctx context.Context, cfg *config.Config, options Options, ref string, with VerifyOptions) (v *report.Verification, err error) {
+	ctx, task := progress.Start(ctx, "verify")
+	defer func() { task.End(err) }()
 	ref = repositoryOf(ref)
 	s, err := openFor(ctx, cfg, options, ref)
 	if err != nil {
@@ -81,7 +84,9 @@ func (s *surroundings) verify(ctx context.Context, ref string, keys [][]byte, ma
 
 // Promote moves golden tags to an image that is in the registry already: a staging tag, or a digest. Its evidence is
 // verified and judged first, as at the end of a run. The verification is returned also when it fails.
-func Promote(ctx context.Context, cfg *config.Config, options Options, ref string, tags []string, with VerifyOptions) ([]report.Golden, *report.Verification, error) {
+func Promote(ctx context.Context, cfg *config.Config, options Options, ref string, tags []string, with VerifyOptions) (golden []report.Golden, v *report.Verification, err error) {
+	ctx, task := progress.Start(ctx, stepPromote)
+	defer func() { task.End(err) }()
 	if len(tags) == 0 {
 		tags = cfg.Promote.Tags
 	}
