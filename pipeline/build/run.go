@@ -107,6 +107,9 @@ func solve(ctx context.Context, e *engine.Engine, o Options, named contexts, sec
 	if err != nil {
 		return root, err
 	}
+	// The engine's history would keep what steps write as it is, secrets and all. That of a BuildKit that is not ours is
+	// its owner's to decide about.
+	opt.Internal = e.Kind() == engine.Embedded
 	status := make(chan *client.SolveStatus, 16)
 	done := make(chan struct{})
 	go func() { watched.watch(ctx, status); close(done) }()

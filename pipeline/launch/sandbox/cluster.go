@@ -73,7 +73,7 @@ func (c *cluster) begin(ctx context.Context, options Options) {
 	go c.watch()
 	go func() {
 		defer c.cancel()
-		_, err := c.engine.Client().Build(c.lifetime, client.SolveOpt{Session: attached}, "hallmark", c.hold, statuses)
+		_, err := c.engine.Client().Build(c.lifetime, client.SolveOpt{Session: attached, Internal: true}, "hallmark", c.hold, statuses)
 		if c.err = c.engine.Blame(err); c.pulling != nil && c.err == err {
 			c.err = c.pulling
 		}
