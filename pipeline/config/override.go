@@ -63,10 +63,13 @@ func environ(env []string) map[string]string {
 	return values
 }
 
+// credential are the variables that open one registry without a line in the file; package registry reads them.
+var credential = []string{"HALLMARK_REGISTRY_HOST", "HALLMARK_REGISTRY_USERNAME", "HALLMARK_REGISTRY_PASSWORD", "HALLMARK_REGISTRY_TOKEN"}
+
 // strays tells of variables that look as if they set a field and do not. A variable that a reference names, such as
 // env:HALLMARK_SIGN_KEY_PASSWORD, holds a secret and is none.
 func (d *decoder) strays(cfg *Config, env []string) {
-	known, sections := []string{}, []string{}
+	known, sections := slices.Clone(credential), []string{}
 	for _, l := range leaves(root(), "") {
 		known = append(known, EnvName(l.path))
 	}

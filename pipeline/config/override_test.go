@@ -199,3 +199,16 @@ func TestFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestCredentialOfTheEnvironment: the variables that open one registry set no field, and are no mistakes.
+func TestCredentialOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "hallmark.yaml")
+	if err := os.WriteFile(path, []byte("image: spark\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"HALLMARK_REGISTRY_HOST=ghcr.io", "HALLMARK_REGISTRY_USERNAME=ci", "HALLMARK_REGISTRY_PASSWORD=x", "HALLMARK_REGISTRY_TOKEN=x"}
+	if _, err := Load(path, env, nil); err != nil {
+		t.Error(err)
+	}
+}
