@@ -81,7 +81,7 @@ func (b *book) step(ctx context.Context, name string, work func(context.Context)
 	case err != nil:
 		step.State, step.Verdict = report.Failed, verdict.OfError(err)
 		if errors.Is(err, context.Canceled) || ctx.Err() != nil {
-			err = errInterrupted // libraries word it in many ways
+			err = errCutShort // libraries word it in many ways
 		}
 		step.Reason, step.Output = headed(err)
 		// A gate's remedies stand with its findings.
@@ -102,8 +102,8 @@ func (b *book) step(ctx context.Context, name string, work func(context.Context)
 	return err
 }
 
-// errInterrupted is how a step ends that somebody stopped.
-var errInterrupted = errors.New("interrupted")
+// errCutShort is how a step ends that is stopped from outside, by a person or by another step.
+var errCutShort = errors.New("cut short")
 
 // headed splits the text of an error into its first line and those below it, the step's own source and last words; the
 // remedy that may stand at their end is told by itself.
