@@ -15,10 +15,10 @@ import (
 )
 
 func (a *app) keyCommand() *cobra.Command {
-	key := &cobra.Command{
+	key := group(&cobra.Command{
 		Use:   "key",
 		Short: "Make signing keys",
-	}
+	})
 	key.AddCommand(a.keyNewCommand())
 	return key
 }

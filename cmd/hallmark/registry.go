@@ -9,10 +9,10 @@ import (
 )
 
 func (a *app) registryCommand() *cobra.Command {
-	command := &cobra.Command{
+	command := group(&cobra.Command{
 		Use:   "registry",
 		Short: "The registry that Hallmark embeds",
-	}
+	})
 	command.AddCommand(a.registryServeCommand())
 	return command
 }

@@ -34,6 +34,22 @@ type ended struct{ code int }
 
 func (e ended) Error() string { return fmt.Sprintf("ended with exit code %d", e.code) }
 
+// interrupted is the end of a verb that somebody stopped, however the libraries below it word that.
+type interrupted struct{}
+
+func (interrupted) Error() string {
+	return "interrupted; everything that was launched has been taken down"
+}
+
+func (interrupted) Unwrap() error { return context.Canceled }
+
+// group makes a command that only holds others: cobra would print its help for a word that it does not know, and pass.
+func group(command *cobra.Command) *cobra.Command {
+	command.Args = cobra.NoArgs
+	command.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	return command
+}
+
 // execute runs one command line and returns the process's exit code.
 func execute(ctx context.Context, args []string, out, errOut *os.File) int {
 	a := &app{out: out, err: errOut}
@@ -50,7 +66,7 @@ func execute(ctx context.Context, args []string, out, errOut *os.File) int {
 	case errors.As(err, &done):
 		return done.code
 	case ctx.Err() != nil:
-		err = fmt.Errorf("interrupted; everything that was launched has been taken down: %w", context.Canceled)
+		err = interrupted{}
 	case !a.started:
 		err = fmt.Errorf("%w: %w. See hallmark --help", verdict.ErrUsage, err)
 	}
