@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -136,11 +137,12 @@ func (r *run) testify(ctx context.Context, s staged, result *launch.Result, inpu
 func (b *book) launchGate(result *launch.Result) error {
 	found := result.Findings()
 	b.findings(found)
-	err := result.Err()
-	if err == nil || len(found) == 0 {
-		return err
+	if len(found) == 0 {
+		return result.Err()
 	}
-	return stopped{err}
+	return stopped{&verdict.Error{
+		Verdict: result.Verdict, Code: result.Code, Doing: "the launch gate stops the image", Cause: errors.New(result.Reason), Remedy: result.Remedy,
+	}}
 }
 
 func (b *book) launched(result *launch.Result) {
