@@ -88,11 +88,16 @@ func cmdline(pid int) string {
 	return strings.TrimSpace(strings.ReplaceAll(string(text), "\x00", " "))
 }
 
-// belongs says whether a process works on the home: by its environment, or by what it has open there.
+// belongs says whether a process works on the home: by its environment; or, of the program and its runtime, by what it
+// has open there. Whoever else looks into the folder is no concern of ours.
 func belongs(pid int, h home) bool {
 	environ, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	if strings.Contains("\x00"+string(environ), "\x00HALLMARK_HOME="+h.dir+"\x00") {
 		return true
+	}
+	executable, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if executable != program && !strings.HasPrefix(executable, h.dir+"/") {
+		return false
 	}
 	descriptors, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	for _, fd := range descriptors {
