@@ -6,22 +6,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
-	ctdsnapshot "github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/defaults"
-	"github.com/containerd/containerd/v2/plugins/snapshots/native"
-	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
-	"github.com/containerd/containerd/v2/plugins/snapshots/overlay/overlayutils"
 	"github.com/moby/buildkit/cache/remotecache"
 	localcache "github.com/moby/buildkit/cache/remotecache/local"
 	registrycache "github.com/moby/buildkit/cache/remotecache/registry"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/cmd/buildkitd/config"
 	"github.com/moby/buildkit/control"
-	"github.com/moby/buildkit/executor/oci"
 	"github.com/moby/buildkit/frontend"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/solver"
@@ -29,14 +23,11 @@ import (
 	"github.com/moby/buildkit/util/bklog"
 	"github.com/moby/buildkit/util/db/boltutil"
 	"github.com/moby/buildkit/util/grpcerrors"
-	"github.com/moby/buildkit/util/network/netproviders"
 	"github.com/moby/buildkit/util/resolver"
 	resolverconfig "github.com/moby/buildkit/util/resolver/config"
 	"github.com/moby/buildkit/worker"
 	"github.com/moby/buildkit/worker/base"
-	"github.com/moby/buildkit/worker/runc"
 	bolt "go.etcd.io/bbolt"
-	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 )
 
@@ -74,44 +65,6 @@ func newServer(ctx context.Context, o Options, runtimePath, caBundle string, key
 	)
 	controller.Register(srv)
 	return &server{grpc: srv, controller: controller, worker: worker}, snapshotter, nil
-}
-
-// chooseSnapshotter takes overlayfs where the folder's file system can carry it, else plain copies.
-func chooseSnapshotter(root, wanted string) string {
-	if wanted != "" {
-		return wanted
-	}
-	if overlayutils.Supported(root) == nil {
-		return "overlayfs"
-	}
-	return "native"
-}
-
-func snapshotterFactory(name string) runc.SnapshotterFactory {
-	factory := runc.SnapshotterFactory{Name: name, New: native.NewSnapshotter}
-	if name == "overlayfs" {
-		factory.New = func(root string) (ctdsnapshot.Snapshotter, error) {
-			return overlay.NewSnapshotter(root, overlay.AsynchronousRemove)
-		}
-	}
-	return factory
-}
-
-func newWorker(ctx context.Context, o Options, root, snapshotter, runtimePath, caBundle string, key []byte) (*base.Worker, error) {
-	steps := semaphore.NewWeighted(int64(max(4, runtime.NumCPU())))
-	opt, err := runc.NewWorkerOpt(root, snapshotterFactory(snapshotter), false, oci.ProcessSandbox, nil, nil,
-		netproviders.Opt{Mode: "host"}, nil, runtimePath, "", false, steps, "", cgroupName(o.Root)+"/build", nil)
-	if err != nil {
-		return nil, fmt.Errorf("the engine's worker on %s: %w", root, err)
-	}
-	opt.Executor = &ward{Executor: opt.Executor, root: o.Root, key: key, caBundle: caBundle, cgroups: detectCgroups(cgroupMount)}
-	opt.RegistryHosts = registryHosts(o)
-	opt.GCPolicy = gcPolicy(o.KeepBytes)
-	w, err := base.NewWorker(ctx, opt)
-	if err != nil {
-		return nil, fmt.Errorf("the engine's worker on %s: %w", root, err)
-	}
-	return w, nil
 }
 
 func newController(ctx context.Context, root string, w *base.Worker, hosts docker.RegistryHosts, stop <-chan struct{}) (*control.Controller, error) {
