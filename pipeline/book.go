@@ -80,15 +80,13 @@ func (b *book) step(ctx context.Context, name string, work func(context.Context)
 	switch {
 	case err != nil:
 		step.State, step.Verdict = report.Failed, verdict.OfError(err)
-		if errors.Is(err, context.Canceled) || ctx.Err() != nil {
-			err = errCutShort // libraries word it in many ways
-		}
-		step.Reason, step.Output = headed(err)
+		shown := worded(ctx, err)
+		step.Reason, step.Output = headed(shown)
 		// A gate's remedies stand with its findings.
-		if known := (*verdict.Error)(nil); errors.As(err, &known) && !errors.As(err, &stopped{}) {
+		if known := (*verdict.Error)(nil); errors.As(shown, &known) && !errors.As(shown, &stopped{}) {
 			step.Remedy = known.Remedy
 		}
-		task.End(err)
+		task.End(shown)
 	case result.skipped != "":
 		step.State, step.Reason = report.Skipped, result.skipped
 		task.Skip("%s", result.skipped)
@@ -104,6 +102,21 @@ func (b *book) step(ctx context.Context, name string, work func(context.Context)
 
 // errCutShort is how a step ends that is stopped from outside, by a person or by another step.
 var errCutShort = errors.New("cut short")
+
+// worded is an error as people read it below the name of its step: libraries have many words for being cut short, and
+// the mark of a usage error is for the exit code.
+func worded(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled) || ctx.Err() != nil:
+		return errCutShort
+	}
+	if text, marked := strings.CutPrefix(err.Error(), verdict.ErrUsage.Error()+": "); marked {
+		return errors.New(text)
+	}
+	return err
+}
 
 // headed splits the text of an error into its first line and those below it, the step's own source and last words; the
 // remedy that may stand at their end is told by itself.

@@ -27,7 +27,7 @@ type Inspected struct {
 // registry; without one, the image that cfg describes is built.
 func Inspect(ctx context.Context, cfg *config.Config, options Options, source string) (in *Inspected, err error) {
 	ctx, task := progress.Start(ctx, stepRead)
-	defer func() { task.End(err) }()
+	defer func() { task.End(worded(ctx, err)) }()
 	reference := repositoryOf(cfg.Image)
 	if source != "" {
 		reference = repositoryOf(source)

@@ -26,7 +26,7 @@ type VerifyOptions struct {
 // what the promotion policy finds missing. Findings are in the result; the error is for what could not be found out.
 func Verify(ctx context.Context, cfg *config.Config, options Options, ref string, with VerifyOptions) (v *report.Verification, err error) {
 	ctx, task := progress.Start(ctx, "verify")
-	defer func() { task.End(err) }()
+	defer func() { task.End(worded(ctx, err)) }()
 	ref = repositoryOf(ref)
 	s, err := openFor(ctx, cfg, options, ref)
 	if err != nil {
@@ -82,15 +82,12 @@ func (s *surroundings) verify(ctx context.Context, ref string, keys [][]byte, ma
 	return v, nil
 }
 
-// Promote moves golden tags to an image that is in the registry already: a staging tag, or a digest. Its evidence is
+// Promote moves the configured golden tags to an image that is in the registry already: a staging tag, or a digest. Its evidence is
 // verified and judged first, as at the end of a run. The verification is returned also when it fails.
-func Promote(ctx context.Context, cfg *config.Config, options Options, ref string, tags []string, with VerifyOptions) (golden []report.Golden, v *report.Verification, err error) {
+func Promote(ctx context.Context, cfg *config.Config, options Options, ref string, with VerifyOptions) (golden []report.Golden, v *report.Verification, err error) {
 	ctx, task := progress.Start(ctx, stepPromote)
-	defer func() { task.End(err) }()
-	if len(tags) == 0 {
-		tags = cfg.Promote.Tags
-	}
-	if len(tags) == 0 {
+	defer func() { task.End(worded(ctx, err)) }()
+	if len(cfg.Promote.Tags) == 0 {
 		return nil, nil, fmt.Errorf("%w: no tag to promote to: give --tag, or promote.tags in hallmark.yaml", verdict.ErrUsage)
 	}
 	if cfg.Sign.Key == "" {
@@ -110,7 +107,7 @@ func Promote(ctx context.Context, cfg *config.Config, options Options, ref strin
 	if err != nil {
 		return nil, nil, err
 	}
-	return s.promote(ctx, signer, keys, ref, tags)
+	return s.promote(ctx, signer, keys, ref, cfg.Promote.Tags)
 }
 
 func (s *surroundings) promote(ctx context.Context, signer *sign.Signer, keys [][]byte, ref string, tags []string) ([]report.Golden, *report.Verification, error) {
