@@ -28,14 +28,18 @@ signed evidence. Where a tag points to the image already, nothing is written.`,
 			if err != nil {
 				return err
 			}
-			cfg, options, err := a.project(nil)
+			var sets []string
+			if len(tags) > 0 {
+				sets = append(sets, list("promote.tags", tags))
+			}
+			cfg, options, err := a.project(nil, sets...)
 			if err != nil {
 				return err
 			}
 			var golden []report.Golden
 			var verified *report.Verification
 			err = a.watched(cmd.Context(), cfg.Image, func(ctx context.Context) error {
-				golden, verified, err = pipeline.Promote(ctx, cfg, options, args[0], tags, with)
+				golden, verified, err = pipeline.Promote(ctx, cfg, options, args[0], with)
 				return err
 			})
 			if err != nil {
@@ -61,7 +65,7 @@ signed evidence. Where a tag points to the image already, nothing is written.`,
 		},
 	}
 	addVerifyFlags(command, &with)
-	command.Flags().StringArrayVar(&tags, "tag", nil, "golden tag to move (repeatable; default: promote.tags)")
+	command.Flags().StringArrayVar(&tags, "tag", nil, "golden tag to move (repeatable; replaces promote.tags)")
 	return command
 }
 
