@@ -7,7 +7,9 @@ package secret
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -54,15 +56,9 @@ func (r Ref) Read() ([]byte, error) {
 		}
 		value = []byte(text)
 	case "file":
-		info, err := os.Stat(rest)
-		if err != nil {
-			return nil, fmt.Errorf("%w: reading the secret %s: %w", verdict.ErrUsage, r, errors.Unwrap(err))
-		}
-		if info.Size() > maxFile {
-			return nil, fmt.Errorf("%w: reading the secret %s: the file holds more than %d bytes", verdict.ErrUsage, r, maxFile)
-		}
-		if value, err = os.ReadFile(rest); err != nil {
-			return nil, fmt.Errorf("%w: reading the secret %s: %w", verdict.ErrUsage, r, errors.Unwrap(err))
+		var err error
+		if value, err = readFile(rest); err != nil {
+			return nil, fmt.Errorf("%w: reading the secret %s: %w", verdict.ErrUsage, r, err)
 		}
 	default:
 		return nil, fmt.Errorf("%w: no secret is referenced here", verdict.ErrUsage)
@@ -72,9 +68,26 @@ func (r Ref) Read() ([]byte, error) {
 	return value, nil
 }
 
+// readFile reads a small file. It may be a pipe, whose size nobody knows before.
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, errors.Unwrap(err)
+	}
+	defer file.Close()
+	value, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, errors.Unwrap(err)
+	case len(value) > maxFile:
+		return nil, fmt.Errorf("the file holds more than %d bytes", maxFile)
+	}
+	return value, nil
+}
+
 var (
 	mu     sync.RWMutex
-	masked []string
+	masked []string // the longest first: a secret that holds another one must go before it, or its rest would show
 )
 
 // shortest is the length below which a value is not masked: hiding every "1" or "yes" would hide the log itself.
@@ -85,9 +98,14 @@ func Mask(value string) {
 	mu.Lock()
 	defer mu.Unlock()
 	for _, line := range strings.Split(value, "\n") {
-		if line = strings.TrimSpace(line); len(line) >= shortest {
-			masked = append(masked, line)
+		if line = strings.TrimSpace(line); len(line) < shortest || slices.Contains(masked, line) {
+			continue
 		}
+		at := slices.IndexFunc(masked, func(other string) bool { return len(other) < len(line) })
+		if at < 0 {
+			at = len(masked)
+		}
+		masked = slices.Insert(masked, at, line)
 	}
 }
 
