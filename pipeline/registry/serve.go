@@ -24,10 +24,8 @@ import (
 type ServeOptions struct {
 	// Root is the folder of the store; it is made if it is not there.
 	Root string
-	// Addr is host:port; empty: 127.0.0.1 and a free port.
+	// Addr is host:port on loopback, for the registry asks nobody for a password; empty: 127.0.0.1 and a free port.
 	Addr string
-	// Exposed allows an Addr that others can reach. The registry asks nobody for a password.
-	Exposed bool
 }
 
 // Server is an embedded registry that answers until its context ends or it is closed.
@@ -124,9 +122,9 @@ func checkAddr(options ServeOptions) error {
 	if err != nil {
 		return fmt.Errorf("%w: the address %q is not host:port", verdict.ErrUsage, options.Addr)
 	}
-	if !isLoopback(host) && !options.Exposed {
+	if !isLoopback(host) {
 		return fmt.Errorf("%w: %s can be reached from other machines, and the embedded registry asks nobody for a password; "+
-			"use 127.0.0.1, or ask for it to be exposed", verdict.ErrUsage, options.Addr)
+			"use 127.0.0.1, and let others in through a proxy or a tunnel of yours", verdict.ErrUsage, options.Addr)
 	}
 	return nil
 }
