@@ -46,14 +46,13 @@ func (r *run) assay(ctx context.Context, c candidate, standing standing) (assay,
 			return skip("neither check nor scan needs to look at the layers"), nil
 		})
 	}
-	if err == nil && gate(found.checked.findings, found.scanned.findings) != nil {
-		// The gate stops the candidate: what is not uploaded yet would lie there for nothing.
-		stopUpload(errNotNeeded)
-		<-upload
-		return found, nil
+	// A gate that has found the image wanting is right whatever kept the other one from speaking: no retry mends the image.
+	blocked := gate(found.checked.findings, found.scanned.findings) != nil
+	if blocked && verdict.OfError(err) == verdict.Inconclusive && !errors.Is(err, verdict.ErrUsage) {
+		err = nil
 	}
-	if err != nil {
-		stopUpload(errNotNeeded)
+	if err != nil || blocked {
+		stopUpload(errNotNeeded) // what is not uploaded yet would lie there for nothing
 		<-upload
 		return found, err
 	}

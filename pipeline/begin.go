@@ -21,34 +21,88 @@ type run struct {
 	id      string
 	owner   string
 	started time.Time
-	signer  *sign.Signer
+	key     *opening
+	signer  *sign.Signer // once the key is open: from the end of the build on
 	book    *book
 }
 
-// begin opens what a run needs, and finds out what would stop it later: an unreadable key, a folder that cannot be written.
+// begin opens what a run needs, and finds out what would stop it later: a folder that cannot be written, a registry that
+// cannot be served. The signing key takes its time and opens meanwhile.
 func begin(ctx context.Context, cfg *config.Config, options Options) (*run, error) {
 	if len(cfg.Build.Platforms) > 1 {
 		return nil, fmt.Errorf("%w: a run takes one platform, and build.platforms names %s: run once for each, or use hallmark build",
 			verdict.ErrUsage, strings.Join(cfg.Build.Platforms, ", "))
 	}
+	if err := launchable(cfg.Launch); err != nil {
+		return nil, err
+	}
 	now := time.Now()
-	r := &run{id: newRunID(now), owner: owner(), started: now, book: newBook()}
+	r := &run{id: newRunID(now), owner: owner(), started: now, key: openKey(cfg.Sign), book: newBook()}
 	if err := os.MkdirAll(options.Home.run(r.id), 0o755); err != nil {
 		return nil, fmt.Errorf("%w: making the folder of the run: %w", verdict.ErrUsage, err)
 	}
 	var err error
-	if r.signer, err = loadSigner(cfg.Sign); err != nil {
-		return nil, err
-	}
-	// Whoever verifies needs the public key; without a key file this is the only place where it is.
-	if err := os.WriteFile(r.publicKey(options.Home), r.signer.PublicPEM(), 0o644); err != nil {
-		return nil, fmt.Errorf("%w: writing the public key: %w", verdict.ErrUsage, err)
-	}
 	r.surroundings, err = open(ctx, cfg, options)
 	return r, err
 }
 
+// launchable refuses launches whose evidence would prove less than it seems to. Evidence knows a launch by target and
+// profile, and a newer one takes the older one's place: of two alike, the second's failure would give way to a pass of
+// the first in the next run.
+func launchable(launches []config.Launch) error {
+	seen := map[string]bool{}
+	for i, l := range launches {
+		slot := slotOf(l)
+		switch {
+		case seen[slot]:
+			return fmt.Errorf("%w: launch[%d] is the second one of %s, and evidence cannot tell them apart: ask all the probes in one launch", verdict.ErrUsage, i, slot)
+		case l.Profile == "service" && len(l.Probes) == 0:
+			return fmt.Errorf("%w: launch[%d] starts the image's own command and asks it nothing, which proves nothing: add a probe, such as http: {port: 8080}", verdict.ErrUsage, i)
+		}
+		seen[slot] = true
+	}
+	return nil
+}
+
 func (r *run) publicKey(home Home) string { return filepath.Join(home.run(r.id), "hallmark.pub") }
+
+// opening is the signing key while it opens. That keeps one processor busy for a moment, on purpose (a stolen key file must
+// be slow to guess at), and the build need not wait for it.
+type opening struct {
+	done   chan struct{}
+	signer *sign.Signer
+	err    error
+}
+
+func openKey(cfg config.Sign) *opening {
+	o := &opening{done: make(chan struct{})}
+	go func() {
+		defer close(o.done)
+		o.signer, o.err = loadSigner(cfg)
+	}()
+	return o
+}
+
+// whileKeyOpens builds, and then has the key. A key that does not open ends the build at once, and is the error.
+func (r *run) whileKeyOpens(ctx context.Context, build func(context.Context) (candidate, error)) (candidate, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		if <-r.key.done; r.key.err != nil {
+			stop()
+		}
+	}()
+	c, err := build(ctx)
+	if <-r.key.done; r.key.err != nil {
+		return c, r.key.err
+	}
+	r.signer = r.key.signer
+	// Whoever verifies needs the public key; without a key file this is the only place where it is.
+	if writing := os.WriteFile(r.publicKey(r.home), r.signer.PublicPEM(), 0o644); err == nil && writing != nil {
+		err = fmt.Errorf("%w: writing the public key: %w", verdict.ErrUsage, writing)
+	}
+	return c, err
+}
 
 // loadSigner opens the configured key, or makes one that lives as long as the run.
 func loadSigner(cfg config.Sign) (*sign.Signer, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/evidence"
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
 	"github.com/hallmark-ci/hallmark/pipeline/launch/sandbox"
+	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/sign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -33,7 +34,7 @@ func (r *run) launch(ctx context.Context, s staged, standing standing) error {
 			if err != nil {
 				return outcome{}, err
 			}
-			slot := string(cfg.Target) + "/" + string(cfg.Profile)
+			slot := slotOf(cfg)
 			if v, stands := standing.find(evidence.KindLaunch, slot, inputs); stands {
 				r.book.reuse(v)
 				r.book.launchedBefore(v)
@@ -45,11 +46,15 @@ func (r *run) launch(ctx context.Context, s staged, standing standing) error {
 				return outcome{}, err
 			}
 			r.book.launched(result)
-			if err := r.testify(ctx, s, result, inputs); err != nil {
+			unsigned := r.testify(ctx, s, result, inputs)
+			if err := r.book.launchGate(result); err != nil {
+				if unsigned != nil { // what the launch said of the image is not less true for that
+					progress.From(ctx).Warnf("How the launch ended could not be signed: %v", unsigned)
+				}
 				return outcome{}, err
 			}
-			if err := r.book.launchGate(result); err != nil {
-				return outcome{}, err
+			if unsigned != nil {
+				return outcome{}, unsigned
 			}
 			done = append(done, fmt.Sprintf("%s: %s passed", slot, plural(len(result.Probes), "probe")))
 		}
@@ -59,6 +64,9 @@ func (r *run) launch(ctx context.Context, s staged, standing standing) error {
 		return did("%s", strings.Join(append(done, skipped...), "; ")), nil
 	})
 }
+
+// slotOf is how evidence tells launches apart.
+func slotOf(cfg config.Launch) string { return string(cfg.Target) + "/" + string(cfg.Profile) }
 
 // launchOne runs one launch, on an engine folder of its own: the layers are really pulled, as a consumer would.
 func (r *run) launchOne(ctx context.Context, s staged, cfg config.Launch, index int) (*launch.Result, error) {

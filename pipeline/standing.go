@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/evidence"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
@@ -29,11 +30,18 @@ func (r *run) standing(ctx context.Context, s subject.Subject) (standing, error)
 	if err != nil {
 		return standing{}, r.laterIfUnreachable(ctx, err)
 	}
-	found, err := sign.Verify(ctx, r.registry, s, sign.Policy{Keys: [][]byte{r.signer.PublicPEM()}})
+	found, err := sign.Verify(ctx, r.registry, s, sign.Policy{Keys: [][]byte{r.signer.PublicPEM()}, MaxAge: r.fresh()})
 	if err != nil {
 		return standing{}, r.laterIfUnreachable(ctx, err)
 	}
 	return standing{present: true, signed: signedBothWays(found.Signatures), evidence: found.Evidence}, nil
+}
+
+// fresh is how old evidence may be that this run builds upon: no older than the promotion allows at its end, less a
+// tenth for the time until then. What is older is made again; to skip it would leave it to stop the promotion for ever.
+func (s *surroundings) fresh() time.Duration {
+	limit := time.Duration(s.cfg.Promote.MaxAge)
+	return limit - limit/10
 }
 
 // signedBothWays says whether the signature stands in both of its forms: a run that was cut off may have left one.
