@@ -24,12 +24,11 @@ import (
 
 // candidate is the image that the run is about: on disk, by digest.
 type candidate struct {
-	subject  subject.Subject
-	image    imageSource
-	made     *build.Candidate
-	known    check.BuildFacts // what only the build knows, for the packs
-	revision string           // the commit of the context; empty: unknown
-	builder  string           // which engine built it
+	subject subject.Subject
+	image   imageSource
+	made    *build.Candidate
+	known   check.BuildFacts // what only the build knows, for the packs
+	builder string           // which engine built it
 }
 
 // imageSource is an image whose layers can be read again and again.
@@ -42,7 +41,7 @@ func (r *run) build(ctx context.Context) (c candidate, err error) {
 		if err != nil {
 			return outcome{}, err
 		}
-		c = candidate{made: made, known: buildFacts(made), revision: revision(ctx, r.cfg.Build.Context), builder: string(with.Kind)}
+		c = candidate{made: made, known: buildFacts(made), builder: string(with.Kind)}
 		if c.subject, err = subject.New(r.repository, made.Digest); err != nil {
 			return outcome{}, err
 		}
@@ -211,6 +210,9 @@ type Built struct {
 // Build builds the image that cfg describes into an OCI layout, and does no more. Where output is not empty, the
 // layout is copied there; it must not exist yet.
 func Build(ctx context.Context, cfg *config.Config, options Options, output string) (*Built, error) {
+	if _, err := os.Lstat(output); output != "" && err == nil {
+		return nil, fmt.Errorf("%w: %s exists already; name a folder that does not", verdict.ErrUsage, output)
+	}
 	s, err := open(ctx, cfg, options)
 	if err != nil {
 		return nil, err
@@ -229,9 +231,6 @@ func Build(ctx context.Context, cfg *config.Config, options Options, output stri
 	}
 	if output == "" {
 		return built, nil
-	}
-	if _, err := os.Stat(output); err == nil {
-		return nil, fmt.Errorf("%w: %s exists already; name a folder that does not", verdict.ErrUsage, output)
 	}
 	if err := os.CopyFS(output, os.DirFS(made.Layout)); err != nil {
 		return nil, fmt.Errorf("copying the image to %s: %w", output, err)
