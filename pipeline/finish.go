@@ -31,8 +31,9 @@ func (r *run) finish(err error) (*report.Report, error) {
 		}
 	}
 	r.conclude(&rep, err)
-	if writeErr := r.write(&rep); writeErr != nil {
-		return &rep, errors.Join(err, writeErr)
+	if unwritten := r.write(&rep); unwritten != nil {
+		rep.Path = ""
+		rep.Notes = append(rep.Notes, unwritten.Error()) // the verdict is not another one for that
 	}
 	return &rep, err
 }
