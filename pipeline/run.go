@@ -25,7 +25,11 @@ func Run(ctx context.Context, cfg *config.Config, options Options) (*report.Repo
 		return nil, err
 	}
 	defer r.close()
-	return r.finish(interrupted(ctx, r.sentence(r.watch(ctx))))
+	err = r.sentence(r.watch(ctx))
+	if <-r.key.done; r.key.err != nil {
+		return nil, r.key.err // as if it had been known at once
+	}
+	return r.finish(interrupted(ctx, err))
 }
 
 // interrupted tells the end of a run that somebody stopped: libraries word it in many ways, few of which errors.Is knows.
@@ -37,7 +41,7 @@ func interrupted(ctx context.Context, err error) error {
 }
 
 func (r *run) sentence(ctx context.Context) error {
-	candidate, err := r.build(ctx)
+	candidate, err := r.whileKeyOpens(ctx, r.build)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (r *run) stage(ctx context.Context, c candidate, found assay, standing stan
 			}
 			r.book.signed(r.signer, !standing.signed, statements)
 		}
-		tag, written, err := r.stagingTag(ctx, c, s, standing)
+		tag, written, err := r.stagingTag(ctx, s, standing)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -89,7 +89,7 @@ func (r *run) statements(c candidate, found assay, standing standing) ([]evidenc
 }
 
 // stagingTag returns a staging tag that holds the subject: one of an earlier run where there is one, else a new one.
-func (r *run) stagingTag(ctx context.Context, c candidate, s staged, standing standing) (tag string, written bool, err error) {
+func (r *run) stagingTag(ctx context.Context, s staged, standing standing) (tag string, written bool, err error) {
 	if standing.present {
 		tags, err := r.registry.Tags(ctx, s.subject.Repository)
 		if err != nil {
@@ -104,7 +104,7 @@ func (r *run) stagingTag(ctx context.Context, c candidate, s staged, standing st
 			}
 		}
 	}
-	tag = stagingTag(c.revision, r.id, s.subject.Short())
+	tag = stagingTag(revision(ctx, r.cfg.Build.Context), r.id, s.subject.Short())
 	return tag, true, r.registry.Tag(ctx, s.subject, tag, registry.TagOptions{IfAbsent: true, Owned: true, Manifest: s.manifest})
 }
 
