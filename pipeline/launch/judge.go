@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -50,7 +51,7 @@ func judgePi(out Output) ruling {
 		why := Explain(out.Text)
 		return ruling{
 			verdict: verdict.Fail, reason: "SparkPi ended without printing Pi" + because(why.Reason),
-			remedy: orElse(why.Remedy, "Read its output in the launch's log"),
+			remedy: cmp.Or(why.Remedy, "Read its output in the launch's log"),
 		}
 	}
 	return ruling{verdict: verdict.Pass}
@@ -90,7 +91,7 @@ func endedBadly(what string, out Output, instead string, mention bool) ruling {
 	if signal := signalOf(out.ExitCode); signal != "" && why.Reason == "" {
 		reason += " (" + signal + ")"
 	}
-	return ruling{verdict: blamed, reason: reason + because(why.Reason), remedy: orElse(why.Remedy, "Read its output in the launch's log")}
+	return ruling{verdict: blamed, reason: reason + because(why.Reason), remedy: cmp.Or(why.Remedy, "Read its output in the launch's log")}
 }
 
 func blame(reason, remedy string) ruling {
@@ -102,13 +103,6 @@ func because(reason string) string {
 		return ""
 	}
 	return ": " + reason
-}
-
-func orElse(text, otherwise string) string {
-	if text != "" {
-		return text
-	}
-	return otherwise
 }
 
 // signalOf names what shells report as 128 and more.

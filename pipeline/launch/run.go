@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func overdue(ctx context.Context, err error, probe Probe, out Output) ruling {
 	}
 	why := Explain(out.Text)
 	return blame(fmt.Sprintf("%s does not end within %s%s", probe.Name, probe.Timeout, because(why.Reason)),
-		orElse(why.Remedy, "Find out what it waits for, or give the probe a longer timeout"))
+		cmp.Or(why.Remedy, "Find out what it waits for, or give the probe a longer timeout"))
 }
 
 // readLogs writes the cluster's log to a file and keeps its end. A log that cannot be had is a note, not a verdict.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"regexp"
@@ -82,11 +83,11 @@ func (c *canvas) steps(steps []Step) {
 		said := s.Detail
 		switch s.State {
 		case Skipped:
-			said = "skipped: " + or(s.Reason, s.Detail)
+			said = "skipped: " + cmp.Or(s.Reason, s.Detail)
 		case NotReached:
-			said = or(s.Reason, "not reached")
+			said = cmp.Or(s.Reason, "not reached")
 		case Failed:
-			said = or(s.reason(), s.Detail)
+			said = cmp.Or(s.reason(), s.Detail)
 		}
 		sign := s.Sign()
 		head := fmt.Sprintf("%s %s %7s  ", c.paint(sign, signPaint(sign)), pad(Fit(Clean(s.Name), name), name), elapsed)
@@ -154,7 +155,7 @@ func (c *canvas) finding(f verdict.Finding) {
 		title += " in " + Clean(f.Package.Name+" "+f.Package.Installed)
 	}
 	c.line("%s %s  %s", c.paint("✗", red), c.paint(title, bold), c.paint(string(f.Severity), severityPaint(f.Severity)))
-	for _, line := range Wrap(Clean(or(f.Message, f.Title)), c.width-2) {
+	for _, line := range Wrap(Clean(cmp.Or(f.Message, f.Title)), c.width-2) {
 		c.line("  %s", line)
 	}
 	if place := f.Place.String(); place != "" {
@@ -194,7 +195,7 @@ func (c *canvas) whereabouts(r Report) {
 		c.field("golden", g.Ref+" "+g.sentence(), "")
 	}
 	if r.Engine.Name != "" {
-		c.field("engine", strings.TrimSpace(r.Engine.Name+" "+r.Engine.Version)+": "+or(r.Engine.Reason, "chosen"), "")
+		c.field("engine", strings.TrimSpace(r.Engine.Name+" "+r.Engine.Version)+": "+cmp.Or(r.Engine.Reason, "chosen"), "")
 	}
 	for _, l := range r.Launches {
 		if len(l.Limits) > 0 {
@@ -217,7 +218,7 @@ func (l Launch) limits() string {
 				state += " (" + limit.Note + ")"
 			}
 		}
-		all = append(all, limit.Name+" "+or(limit.Asked, "unlimited")+" "+state)
+		all = append(all, limit.Name+" "+cmp.Or(limit.Asked, "unlimited")+" "+state)
 	}
 	return strings.Join(all, ", ")
 }

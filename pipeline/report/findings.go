@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"io"
 
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -27,7 +28,7 @@ func Findings(w io.Writer, findings []verdict.Finding, width int, colour bool) e
 			sign, name = "–", f.ID+" (waived by "+w.Owner+" until "+w.Until+")"
 		}
 		severity := pad(string(f.Severity), 8)
-		c.line("%s %s  %s", c.paint(sign, dim), c.paint(severity, severityPaint(f.Severity)), Fit(Clean(name+": "+or(f.Message, f.Title)), width-12))
+		c.line("%s %s  %s", c.paint(sign, dim), c.paint(severity, severityPaint(f.Severity)), Fit(Clean(name+": "+cmp.Or(f.Message, f.Title)), width-12))
 	}
 	return c.Flush()
 }

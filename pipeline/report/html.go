@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -168,11 +169,11 @@ func (p *pageData) timeline() {
 		b := bar{Step: s, Class: "pass", Said: s.Detail}
 		switch s.State {
 		case Skipped:
-			b.Class, b.Said = "skipped", "skipped: "+or(s.Reason, s.Detail)
+			b.Class, b.Said = "skipped", "skipped: "+cmp.Or(s.Reason, s.Detail)
 		case NotReached:
-			b.Class, b.Said = "unreached", or(s.Reason, "not reached")
+			b.Class, b.Said = "unreached", cmp.Or(s.Reason, "not reached")
 		case Failed:
-			b.Class, b.Said = class(s.Verdict, 1), or(s.reason(), s.Detail)
+			b.Class, b.Said = class(s.Verdict, 1), cmp.Or(s.reason(), s.Detail)
 		}
 		b.Left, b.Width = place(s.Started, s.Elapsed)
 		for _, t := range timings {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -89,13 +90,13 @@ func (m *markdown) steps(steps []Step) {
 	}
 	m.line("| | step | time | |\n| --- | --- | ---: | --- |")
 	for _, s := range steps {
-		said := or(s.Reason, s.Detail)
+		said := cmp.Or(s.Reason, s.Detail)
 		if s.State == Done {
 			said = s.Detail
 		} else if s.State == Skipped {
 			said = "skipped: " + said
 		} else if s.State == NotReached {
-			said = or(said, "not reached")
+			said = cmp.Or(said, "not reached")
 		}
 		elapsed := ""
 		if s.Elapsed > 0 {
@@ -149,7 +150,7 @@ func (m *markdown) findings(all []verdict.Finding) {
 		if f.Package != nil {
 			said += md("in "+f.Package.Name+" "+f.Package.Installed+":") + " "
 		}
-		said += md(cut(or(f.Message, f.Title), 300))
+		said += md(cut(cmp.Or(f.Message, f.Title), 300))
 		if f.Waiver != nil {
 			state := "waived until "
 			if f.Blocking {
@@ -195,11 +196,11 @@ func (m *markdown) evidence(all []Evidence) {
 	}
 	m.line("### Evidence\n\n| kind | verdict | signer | when (UTC) | what |\n| --- | --- | --- | --- | --- |")
 	for _, e := range all {
-		what := or(e.Summary, e.PredicateType)
+		what := cmp.Or(e.Summary, e.PredicateType)
 		if e.Reused {
 			what += " (stood already)"
 		}
-		m.row(md(e.Kind), or(string(e.Verdict), "–"), mdCode(signer(e.Signer)), e.when(), md(cut(what, 200)))
+		m.row(md(e.Kind), cmp.Or(string(e.Verdict), "–"), mdCode(signer(e.Signer)), e.when(), md(cut(what, 200)))
 	}
 	m.line("")
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -210,8 +209,6 @@ func redactedValue(v reflect.Value) reflect.Value {
 		return v
 	}
 }
-
-func or(a, b string) string { return cmp.Or(a, b) }
 
 // CleanText is Clean for text of several lines, which stay lines: an error with the line it is about below it.
 func CleanText(text string) string { return strings.Join(CleanLines(text), "\n") }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"io"
 	"strings"
 
@@ -24,7 +25,7 @@ func VerifyTable(w io.Writer, v Verification, width int, colour bool) error {
 	c.line("")
 	c.evidence(v.Evidence, v.Missing)
 	for _, r := range v.Rejected {
-		c.line("%s %s  %s", c.paint("✗", red), or(Clean(r.Kind), "evidence"), "not believed")
+		c.line("%s %s  %s", c.paint("✗", red), cmp.Or(Clean(r.Kind), "evidence"), "not believed")
 		c.field("reason", r.Reason, "")
 		c.field("stored", r.Ref, dim)
 	}
@@ -54,7 +55,7 @@ func sentence(text string) string {
 func (c *canvas) evidence(all []Evidence, missing []Missing) {
 	rows := [][5]string{{"KIND", "VERDICT", "SIGNER", "WHEN (UTC)", "WHAT"}}
 	for _, e := range all {
-		rows = append(rows, [5]string{Clean(e.Kind), or(string(e.Verdict), "–"), Clean(signer(e.Signer)), e.when(), Clean(or(e.Summary, e.PredicateType))})
+		rows = append(rows, [5]string{Clean(e.Kind), cmp.Or(string(e.Verdict), "–"), Clean(signer(e.Signer)), e.when(), Clean(cmp.Or(e.Summary, e.PredicateType))})
 	}
 	for _, m := range missing {
 		rows = append(rows, [5]string{Clean(m.Kind), "missing", "–", "–", ""})

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -52,9 +53,9 @@ func (g *gate) vulnerability(result *types.Result, v *types.DetectedVulnerabilit
 	severity := severityOf(v.Severity)
 	finding := verdict.Finding{
 		ID: v.VulnerabilityID, Kind: "vulnerability", Severity: severity,
-		Title: firstOf(v.Title, v.VulnerabilityID),
+		Title: cmp.Or(v.Title, v.VulnerabilityID),
 		Message: fmt.Sprintf("%s %s is affected by %s: %s.", v.PkgName, v.InstalledVersion, v.VulnerabilityID,
-			strings.TrimRight(firstOf(v.Title, "no description is known"), ".")),
+			strings.TrimRight(cmp.Or(v.Title, "no description is known"), ".")),
 		Source: v.PrimaryURL,
 		Package: &verdict.Package{
 			Name: v.PkgName, Installed: v.InstalledVersion, Fixed: v.FixedVersion, Type: string(result.Type), Path: absolute(v.PkgPath),
@@ -79,7 +80,7 @@ func (g *gate) vulnerability(result *types.Result, v *types.DetectedVulnerabilit
 	if found != nil {
 		finding.Blocking = false
 		finding.Waiver = &verdict.Waiver{
-			Rule: v.VulnerabilityID, Reason: "OpenVEX " + found.text, Owner: firstOf(found.author, found.source), Until: endless,
+			Rule: v.VulnerabilityID, Reason: "OpenVEX " + found.text, Owner: cmp.Or(found.author, found.source), Until: endless,
 		}
 	}
 	return finding, found
@@ -170,13 +171,4 @@ func severityOf(text string) verdict.Severity {
 		return verdict.Unknown
 	}
 	return severity
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }

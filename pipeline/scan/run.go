@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -54,7 +55,7 @@ func Run(ctx context.Context, contents *image.Contents, database *Database, o Op
 		return nil, err
 	}
 	// The detectors judge by the clock whether a release is past its end of life.
-	results, eosl, err := detect(clock.With(ctx, o.now()), database, firstOf(o.Name, contents.Digest), items)
+	results, eosl, err := detect(clock.With(ctx, o.now()), database, cmp.Or(o.Name, contents.Digest), items)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +186,7 @@ func (r *runner) addSecrets(target string, detected []types.DetectedSecret) {
 
 func (r *runner) trivyReport(eosl bool) types.Report {
 	report := types.Report{
-		SchemaVersion: 2, CreatedAt: r.now.UTC(), ArtifactName: firstOf(r.options.Name, r.contents.Digest),
+		SchemaVersion: 2, CreatedAt: r.now.UTC(), ArtifactName: cmp.Or(r.options.Name, r.contents.Digest),
 		ArtifactType: ftypes.TypeContainerImage, Results: r.results,
 		Metadata: types.Metadata{ImageConfig: publicConfig(r.contents.Config)},
 	}

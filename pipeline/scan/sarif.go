@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"io"
 	"net/url"
 	"strings"
@@ -70,7 +71,7 @@ func resultOf(f *verdict.Finding, rule int) *sarif.Result {
 		text = strings.TrimRight(text, ".") + ". " + f.Remedy + "."
 	}
 	// Code scanning wants a file; what has none is in the image as a whole.
-	path := strings.TrimPrefix(firstOf(f.Place.File, "image"), "/")
+	path := strings.TrimPrefix(cmp.Or(f.Place.File, "image"), "/")
 	line := max(f.Place.Line, 1)
 	physical := sarif.NewPhysicalLocation().
 		WithArtifactLocation(sarif.NewSimpleArtifactLocation((&url.URL{Path: path}).EscapedPath())).

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"path"
@@ -19,7 +20,7 @@ const tableWidth = 100
 func (r *Result) writeTable(w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s\n", r.report.ArtifactName)
-	system := firstOf(r.System, "no operating system recognised")
+	system := cmp.Or(r.System, "no operating system recognised")
 	fmt.Fprintf(&b, "  %s, %d %s, %d %s\n", system, r.Packages, plural(r.Packages, "package", "packages"),
 		len(r.report.Metadata.Layers), plural(len(r.report.Metadata.Layers), "layer", "layers"))
 	fmt.Fprintf(&b, "  database  %s, data of %s\n            %s\n", r.Database.Source,
@@ -114,7 +115,7 @@ func writeRows(b *bytes.Buffer, findings []verdict.Finding) {
 		row := [5]string{string(f.Severity), f.ID, f.Place.String(), "", f.Title}
 		if f.Package != nil {
 			row[2] = f.Package.Name + " " + f.Package.Installed
-			row[3] = firstOf(f.Package.Fixed, "no fix")
+			row[3] = cmp.Or(f.Package.Fixed, "no fix")
 		}
 		key := strings.Join([]string{row[0], row[1], row[3], f.Kind}, "|")
 		if i, known := at[key]; known && f.Package != nil {
