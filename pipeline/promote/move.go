@@ -12,25 +12,6 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
-// MoveAll promotes each request in order and stops at the first that fails. The records of those before it are returned
-// with the error: their tags have moved.
-func MoveAll(ctx context.Context, reg Registry, requests []Request) ([]Record, error) {
-	for _, request := range requests {
-		if err := request.check(); err != nil {
-			return nil, err
-		}
-	}
-	var records []Record
-	for _, request := range requests {
-		record, err := Move(ctx, reg, request)
-		if err != nil {
-			return records, err
-		}
-		records = append(records, record)
-	}
-	return records, nil
-}
-
 // Move makes the tag point to the subject: look, compare, write, read back.
 //
 // When it returns no error, the tag pointed to the subject when it was read back. When it returns one, the tag is

@@ -244,22 +244,6 @@ func TestEarlierMoveIsReported(t *testing.T) {
 	}
 }
 
-func TestMoveAllStopsAtTheFirstFailure(t *testing.T) {
-	t.Parallel()
-	g := newStore(t, servers["embedded"](t)).golden(t, true)
-	first, second, third := g.request(), g.request(), g.request()
-	first.Tag = "stable"
-	second.Expect = g.other.Digest
-	third.Tag = "latest"
-	records, err := promote.MoveAll(t.Context(), newClient(t, nil, 0), []promote.Request{first, second, third})
-	if !errors.Is(err, verdict.ErrConflict) || len(records) != 1 || records[0].Tag != "stable" {
-		t.Fatalf("records %+v, error %v", records, err)
-	}
-	if _, found, _ := g.direct.Head(t.Context(), g.repository, "latest"); found {
-		t.Error("the tag after the failure has moved")
-	}
-}
-
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	g := newStore(t, servers["embedded"](t)).golden(t, true)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -13,18 +12,6 @@ type Plan struct {
 	Request Request
 	From    string // what the tag points to; empty: it is not there
 	Needed  bool   // false: it points to the subject already
-}
-
-// String says the plan in one line.
-func (p Plan) String() string {
-	switch {
-	case !p.Needed:
-		return fmt.Sprintf("%s points to %s already", p.Request.object(), subject.Short(p.From))
-	case p.From == "":
-		return fmt.Sprintf("%s is new and will point to %s", p.Request.object(), p.Request.Subject.Short())
-	default:
-		return fmt.Sprintf("%s will move from %s to %s", p.Request.object(), subject.Short(p.From), p.Request.Subject.Short())
-	}
 }
 
 // Look plans one promotion with one HEAD, and refuses it when the tag points elsewhere than expected.

@@ -31,15 +31,6 @@ func New(repository, digest string) (Subject, error) {
 	return Subject{Repository: repo.Name(), Digest: digest}, nil
 }
 
-// Parse reads "repository@sha256:…".
-func Parse(ref string) (Subject, error) {
-	repository, digest, found := strings.Cut(ref, "@")
-	if !found {
-		return Subject{}, fmt.Errorf("%q names no digest: a subject is repository@sha256:…", ref)
-	}
-	return New(repository, digest)
-}
-
 // String is the pullable reference, repository@digest.
 func (s Subject) String() string { return s.Repository + "@" + s.Digest }
 
