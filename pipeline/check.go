@@ -73,11 +73,7 @@ func (s *surroundings) checkInput(known *check.BuildFacts) check.Input {
 }
 
 func checkContents(ctx context.Context, in check.Input, contents *image.Contents, packs []*check.Pack, waivers []verdict.Waiver) (check.Result, error) {
-	var globs []string
-	for _, pack := range packs {
-		globs = append(globs, pack.Files...)
-	}
-	facts, err := contents.Facts(image.FactsOptions{Files: globs})
+	facts, err := contents.Facts(image.FactsOptions{Files: check.Files(packs)})
 	if err != nil {
 		return check.Result{}, err
 	}

@@ -59,15 +59,7 @@ func withoutGate(err error) error {
 
 // tally says what findings amount to in a few words.
 func tally(findings []verdict.Finding) string {
-	blocking, waived := 0, 0
-	for _, f := range findings {
-		switch {
-		case f.Blocking:
-			blocking++
-		case f.Waiver != nil:
-			waived++
-		}
-	}
+	blocking, waived := verdict.Count(findings)
 	others := len(findings) - blocking - waived
 	if len(findings) == 0 {
 		return "nothing found"

@@ -86,11 +86,7 @@ func (in *Inspected) Facts(names []string) (*image.Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	var globs []string
-	for _, pack := range packs {
-		globs = append(globs, pack.Files...)
-	}
-	return in.contents.Facts(image.FactsOptions{Files: globs})
+	return in.contents.Facts(image.FactsOptions{Files: check.Files(packs)})
 }
 
 // Check asks the packs about the image.

@@ -91,7 +91,7 @@ func describeBill(b Bill) string {
 }
 
 func describeScan(s Scan) string {
-	blocking, waived := countBlocking(s.Findings)
+	blocking, waived := verdict.Count(s.Findings)
 	text := fmt.Sprintf("%s, %d blocking, %d waived, in %s; database %s of %s", count(len(s.Findings), "finding"),
 		blocking, waived, count(s.Packages, "package"), subject.Short(s.Database.Digest), s.Database.Updated.Format(time.DateOnly))
 	if s.Database.Note != "" {
@@ -101,7 +101,7 @@ func describeScan(s Scan) string {
 }
 
 func describeCheck(c Check) string {
-	blocking, waived := countBlocking(c.Findings)
+	blocking, waived := verdict.Count(c.Findings)
 	packs := make([]string, len(c.Packs))
 	for i, p := range c.Packs {
 		packs[i] = clip(p.Name)

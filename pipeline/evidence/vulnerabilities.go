@@ -179,18 +179,6 @@ func blockingAgrees(findings []verdict.Finding, v verdict.Verdict) error {
 	return nil
 }
 
-func countBlocking(findings []verdict.Finding) (blocking, waived int) {
-	for _, f := range findings {
-		switch {
-		case f.Blocking:
-			blocking++
-		case f.Waiver != nil:
-			waived++
-		}
-	}
-	return blocking, waived
-}
-
 // sortedCopy keeps a statement the same whatever order its parts were found in.
 func sortedCopy(list []string) []string {
 	out := slices.Clone(list)

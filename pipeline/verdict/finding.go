@@ -138,3 +138,16 @@ func Of(findings []Finding) Verdict {
 	}
 	return Pass
 }
+
+// Count says how many findings fail their gate, and how many an exception covers instead.
+func Count(findings []Finding) (blocking, waived int) {
+	for _, f := range findings {
+		switch {
+		case f.Blocking:
+			blocking++
+		case f.Waiver != nil:
+			waived++
+		}
+	}
+	return blocking, waived
+}
