@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,9 +72,9 @@ func (r *run) read(ctx context.Context, c candidate) (contents *image.Contents, 
 		}
 		r.book.layers(contents)
 		if cached == len(contents.Layers) {
-			return skip("%s, all read before", plural(cached, "layer")), nil
+			return skip("%s, all read before", verdict.Plural(cached, "layer")), nil
 		}
-		return did("%s, %d of them read before", plural(len(contents.Layers), "layer"), cached), nil
+		return did("%s, %d of them read before", verdict.Plural(len(contents.Layers), "layer"), cached), nil
 	})
 	return contents, err
 }
@@ -120,18 +119,11 @@ func (r *run) upload(ctx context.Context, c candidate, standing standing) error 
 		r.book.write(func(rep *report.Report) {
 			rep.Upload = report.Upload{Sent: stats.Sent, Present: stats.Skipped + stats.Mounted, Bytes: stats.BytesSent}
 		})
-		return did("%s sent (%s), %d there already", plural(stats.Sent, "blob"), report.Bytes(stats.BytesSent), stats.Skipped+stats.Mounted), nil
+		return did("%s sent (%s), %d there already", verdict.Plural(stats.Sent, "blob"), report.Bytes(stats.BytesSent), stats.Skipped+stats.Mounted), nil
 	})
 }
 
 // mark is what the run writes into its evidence for later runs.
 func (r *run) mark(inputs string, v verdict.Verdict) evidence.Mark {
 	return evidence.Mark{Inputs: inputs, At: time.Now(), Verdict: v, Run: r.id}
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

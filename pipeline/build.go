@@ -50,9 +50,9 @@ func (r *run) build(ctx context.Context) (c candidate, err error) {
 		}
 		r.book.candidate(c, with)
 		if made.CachedSteps == made.TotalSteps {
-			return skip("%s, all cached; %s", plural(made.TotalSteps, "step"), c.subject.Short()), nil
+			return skip("%s, all cached; %s", verdict.Plural(made.TotalSteps, "step"), c.subject.Short()), nil
 		}
-		return did("%s, %d cached; %s", plural(made.TotalSteps, "step"), made.CachedSteps, c.subject.Short()), nil
+		return did("%s, %d cached; %s", verdict.Plural(made.TotalSteps, "step"), made.CachedSteps, c.subject.Short()), nil
 	})
 	return c, err
 }

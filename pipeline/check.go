@@ -62,7 +62,7 @@ func (r *run) check(ctx context.Context, c candidate, contents func() (*image.Co
 		if err := blocked(result.Findings); err != nil {
 			return outcome{}, stopped{err}
 		}
-		return did("%s: %s", plural(result.Rules, "rule"), tally(result.Findings)), nil
+		return did("%s: %s", verdict.Plural(result.Rules, "rule"), tally(result.Findings)), nil
 	})
 	return found, withoutGate(err)
 }

@@ -56,7 +56,7 @@ func (r *run) launch(ctx context.Context, s staged, standing standing) error {
 			if unsigned != nil {
 				return outcome{}, unsigned
 			}
-			done = append(done, fmt.Sprintf("%s: %s passed", slot, plural(len(result.Probes), "probe")))
+			done = append(done, fmt.Sprintf("%s: %s passed", slot, verdict.Plural(len(result.Probes), "probe")))
 		}
 		if len(done) == 0 {
 			return skip("%s", strings.Join(skipped, "; ")), nil

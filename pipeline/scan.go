@@ -62,7 +62,7 @@ func (r *run) scan(ctx context.Context, c candidate, contents func() (*image.Con
 		if err := blocked(result.Findings); err != nil {
 			return outcome{}, stopped{err}
 		}
-		return did("%s: %s", plural(result.Packages, "package"), tally(result.Findings)), nil
+		return did("%s: %s", verdict.Plural(result.Packages, "package"), tally(result.Findings)), nil
 	})
 	return found, withoutGate(err)
 }

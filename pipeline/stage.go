@@ -11,6 +11,7 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/sign"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // staged is a candidate that lies in the registry, signed, with the evidence of its gates, under a staging tag.
@@ -53,7 +54,7 @@ func (r *run) stage(ctx context.Context, c candidate, found assay, standing stan
 		if !written && len(statements) == 0 && standing.signed {
 			return skip("%s holds it already, signed, with its evidence", tag), nil
 		}
-		return did("%s signed; %s", plural(len(statements), "statement"), tag), nil
+		return did("%s signed; %s", verdict.Plural(len(statements), "statement"), tag), nil
 	})
 	return s, err
 }

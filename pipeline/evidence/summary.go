@@ -83,17 +83,17 @@ func describeBuild(b Build) string {
 	if b.Source != nil {
 		text += " at commit " + b.Source.Commit[:min(12, len(b.Source.Commit))]
 	}
-	return text + " on " + count(len(b.Bases), "base image")
+	return text + " on " + verdict.Plural(len(b.Bases), "base image")
 }
 
 func describeBill(b Bill) string {
-	return fmt.Sprintf("%s %s, %s", b.Format, clip(b.Version), count(b.Components, "component"))
+	return fmt.Sprintf("%s %s, %s", b.Format, clip(b.Version), verdict.Plural(b.Components, "component"))
 }
 
 func describeScan(s Scan) string {
 	blocking, waived := verdict.Count(s.Findings)
-	text := fmt.Sprintf("%s, %d blocking, %d waived, in %s; database %s of %s", count(len(s.Findings), "finding"),
-		blocking, waived, count(s.Packages, "package"), subject.Short(s.Database.Digest), s.Database.Updated.Format(time.DateOnly))
+	text := fmt.Sprintf("%s, %d blocking, %d waived, in %s; database %s of %s", verdict.Plural(len(s.Findings), "finding"),
+		blocking, waived, verdict.Plural(s.Packages, "package"), subject.Short(s.Database.Digest), s.Database.Updated.Format(time.DateOnly))
 	if s.Database.Note != "" {
 		text += " (" + clip(s.Database.Note) + ")"
 	}
@@ -109,7 +109,7 @@ func describeCheck(c Check) string {
 			packs[i] += " " + clip(p.Version)
 		}
 	}
-	return fmt.Sprintf("%s of %s; %d blocking, %d waived", count(c.Rules, "rule"), strings.Join(packs, ", "), blocking, waived)
+	return fmt.Sprintf("%s of %s; %d blocking, %d waived", verdict.Plural(c.Rules, "rule"), strings.Join(packs, ", "), blocking, waived)
 }
 
 func describeLaunch(l Launch) string {
@@ -119,7 +119,7 @@ func describeLaunch(l Launch) string {
 			good++
 		}
 	}
-	return fmt.Sprintf("%s/%s: %d of %s passed", clip(l.Target), clip(l.Profile), good, count(len(l.Probes), "probe"))
+	return fmt.Sprintf("%s/%s: %d of %s passed", clip(l.Target), clip(l.Profile), good, verdict.Plural(len(l.Probes), "probe"))
 }
 
 func describePromotion(p Promotion) string {
@@ -132,11 +132,4 @@ func describePromotion(p Promotion) string {
 		text += " by " + clip(p.By)
 	}
 	return text
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

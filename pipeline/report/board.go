@@ -130,7 +130,7 @@ func (c *canvas) trouble(r Report) {
 		}
 	}
 	if more := blocking - boardFindings; more > 0 {
-		c.line("  and %s more that block; the report lists them\n", plural(more, "finding"))
+		c.line("  and %s more that block; the report lists them\n", verdict.Plural(more, "finding"))
 	}
 	for _, s := range r.Steps {
 		if s.State != Failed || s.Remedy == "" && s.Output == "" {

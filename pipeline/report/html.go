@@ -34,7 +34,7 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"age":     age,
 	"clean":   Clean,
 	"signer":  signer,
-	"plural":  plural,
+	"plural":  verdict.Plural,
 	"web":     func(source string) bool { return strings.HasPrefix(source, "https://") },
 	"style":   func() template.CSS { return template.CSS(pageStyle) }, //nolint:gosec // our own file
 	"log": func(text string) string {

@@ -133,7 +133,7 @@ func (m *markdown) findings(all []verdict.Finding) {
 			blocking++
 		}
 	}
-	m.line("### Findings\n\n%s, of which %d block.\n", plural(len(all), "finding"), blocking)
+	m.line("### Findings\n\n%s, of which %d block.\n", verdict.Plural(len(all), "finding"), blocking)
 	m.line("| | severity | finding | where | remedy |\n| --- | --- | --- | --- | --- |")
 	sorted := append([]verdict.Finding(nil), all...)
 	verdict.Sort(sorted)
@@ -213,7 +213,7 @@ func (m *markdown) layers(all []Layer) {
 	for _, l := range all {
 		total += l.Size
 	}
-	m.line("<details><summary>%s, %s compressed</summary>\n", plural(len(all), "layer"), Bytes(total))
+	m.line("<details><summary>%s, %s compressed</summary>\n", verdict.Plural(len(all), "layer"), Bytes(total))
 	m.line("| | layer | size | made by |\n| ---: | --- | ---: | --- |")
 	for i, l := range all {
 		if i == 100 {
@@ -231,7 +231,7 @@ func (m *markdown) about(r Report) {
 		words = append(words, "Engine: "+md(strings.TrimSpace(r.Engine.Name+" "+r.Engine.Version))+" ("+md(r.Engine.Reason)+").")
 	}
 	for _, p := range r.Packs {
-		words = append(words, "Pack "+mdCode(p.Name)+": "+plural(p.Rules, "rule")+", "+mdCode(subject.Short(p.Digest))+".")
+		words = append(words, "Pack "+mdCode(p.Name)+": "+verdict.Plural(p.Rules, "rule")+", "+mdCode(subject.Short(p.Digest))+".")
 	}
 	if d := r.Scan.Database; d.Digest != "" {
 		words = append(words, "Vulnerability database: "+mdCode(d.Source)+", "+mdCode(subject.Short(d.Digest))+", of "+when(d.Updated)+" UTC. "+md(d.Note))

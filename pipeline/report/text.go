@@ -12,6 +12,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // sequences are what terminals obey: CSI and OSC sequences, and the short ones that begin with an escape.
@@ -101,17 +102,10 @@ func age(d time.Duration) string {
 		span time.Duration
 	}{{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}} {
 		if d >= 2*unit.span || unit.name == "minute" {
-			return plural(int(d/unit.span), unit.name)
+			return verdict.Plural(int(d/unit.span), unit.name)
 		}
 	}
 	return ""
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return strconv.Itoa(n) + " " + word + "s"
 }
 
 // when is a moment as people read it, in UTC, so that the same data gives the same bytes everywhere.
