@@ -63,7 +63,7 @@ func choose(ctx context.Context, choice Choice) (*Engine, error) {
 		Verdict: verdict.Inconclusive, Code: "engine.none", Doing: "choosing a build engine",
 		Cause: fmt.Errorf("no engine was named, %s is not set, this is not root (which the embedded engine needs), and Docker's socket %s cannot be used",
 			hostVariable, dockerAddress()),
-		Remedy: "Run as root, or set " + hostVariable + ", or let this user use Docker",
+		Remedy: "Run as root, or set " + hostVariable,
 	}
 }
 
