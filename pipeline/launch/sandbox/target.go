@@ -10,17 +10,12 @@ package sandbox
 import (
 	"context"
 	"crypto/rand"
-	"debug/elf"
-	"errors"
-	"fmt"
-	"os"
 	"strings"
 
 	"github.com/moby/buildkit/client"
 
 	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
-	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // Engine is what the sandbox needs of an *engine.Engine.
@@ -50,37 +45,12 @@ type Target struct {
 
 // New returns a sandbox.
 func New(options Options) (*Target, error) {
-	if options.Helper == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("finding this program's own file, which the sandbox needs: %w", err)
-		}
-		options.Helper = self
-	}
-	if err := static(options.Helper); err != nil {
+	program, err := helper(options.Helper)
+	if err != nil {
 		return nil, err
 	}
+	options.Helper = program
 	return &Target{options: options}, nil
-}
-
-// static refuses a helper that needs a dynamic linker: most images have another than this machine's or none, and every
-// launch would look like the image's failure.
-func static(helper string) error {
-	file, err := elf.Open(helper)
-	if err != nil {
-		return fmt.Errorf("reading the program that the sandbox shows to containers, %s: %w", helper, err)
-	}
-	defer file.Close()
-	for _, segment := range file.Progs {
-		if segment.Type == elf.PT_INTERP {
-			return &verdict.Error{
-				Verdict: verdict.Inconclusive, Code: "sandbox.dynamic", Doing: "preparing the sandbox with", Object: helper,
-				Cause:  errors.New("it is linked dynamically, and containers have no linker for it"),
-				Remedy: "Build it with CGO_ENABLED=0, as make build does",
-			}
-		}
-	}
-	return nil
 }
 
 // Name is the target's word.
