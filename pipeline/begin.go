@@ -46,18 +46,14 @@ func begin(ctx context.Context, cfg *config.Config, options Options) (*run, erro
 	return r, err
 }
 
-// launchable refuses launches whose evidence would prove less than it seems to. Evidence knows a launch by target and
-// profile, and a newer one takes the older one's place: of two alike, the second's failure would give way to a pass of
-// the first in the next run.
+// launchable refuses launches that evidence cannot tell apart. It knows them by target and profile, and a newer one
+// takes the older one's place: of two alike, the second's failure would give way to a pass of the first in the next run.
 func launchable(launches []config.Launch) error {
 	seen := map[string]bool{}
 	for i, l := range launches {
 		slot := slotOf(l)
-		switch {
-		case seen[slot]:
+		if seen[slot] {
 			return fmt.Errorf("%w: launch[%d] is the second one of %s, and evidence cannot tell them apart: ask all the probes in one launch", verdict.ErrUsage, i, slot)
-		case l.Profile == "service" && len(l.Probes) == 0:
-			return fmt.Errorf("%w: launch[%d] starts the image's own command and asks it nothing, which proves nothing: add a probe, such as http: {port: 8080}", verdict.ErrUsage, i)
 		}
 		seen[slot] = true
 	}

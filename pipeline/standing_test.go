@@ -43,12 +43,10 @@ func TestOldEvidenceIsMadeAgain(t *testing.T) {
 
 func TestLaunchable(t *testing.T) {
 	t.Parallel()
-	ask := []config.Probe{{HTTP: &config.HTTP{Port: 8080}}}
-	spark, service := config.Launch{Target: "sandbox", Profile: "spark"}, config.Launch{Target: "sandbox", Profile: "service", Probes: ask}
+	spark, service := config.Launch{Target: "sandbox", Profile: "spark"}, config.Launch{Target: "sandbox", Profile: "service"}
 	for want, launches := range map[string][]config.Launch{
-		"":                             {spark, service},
-		"launch[2] is the second one":  {spark, service, spark},
-		"launch[0] starts the image's": {{Target: "sandbox", Profile: "service"}},
+		"":                            {spark, service},
+		"launch[2] is the second one": {spark, service, spark},
 	} {
 		err := launchable(launches)
 		switch {

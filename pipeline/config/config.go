@@ -20,7 +20,7 @@ type Config struct {
 	Check    Check    `yaml:"check" doc:"Which minimum requirements the image must meet."`
 	Scan     Scan     `yaml:"scan" doc:"What is known against the image, and how much of it is too much."`
 	Sign     Sign     `yaml:"sign" doc:"Who signs the image and its evidence."`
-	Launch   []Launch `yaml:"launch" doc:"Where the image is launched before it may become golden. An empty list launches nothing."`
+	Launch   []Launch `yaml:"launch" doc:"Where the image is launched before it may become golden. An empty list launches nothing; one launch for each target and profile."`
 	Promote  Promote  `yaml:"promote" doc:"Which tags become golden, and on what evidence."`
 	Registry Registry `yaml:"registry" doc:"How registries are reached."`
 	Engine   Engine   `yaml:"engine" doc:"What builds the image and runs it in the sandbox."`

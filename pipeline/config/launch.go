@@ -6,7 +6,7 @@ type Launch struct {
 	Profile Profile  `yaml:"profile" doc:"How: spark starts Spark's master and worker through the image's entry point; service starts the image's own command."`
 	Timeout Duration `yaml:"timeout" doc:"How long the launch may take, probes included."`
 	Limits  Limits   `yaml:"limits" doc:"Resources that the launched container gets at most."`
-	Probes  []Probe  `yaml:"probes" doc:"What is asked of the launched container, in this order. The launch passes when all of them pass."`
+	Probes  []Probe  `yaml:"probes" doc:"What is asked of the launched container, in this order. The launch passes when all of them pass. Without any, what is started must go on for five seconds."`
 }
 
 // Limits bound a launched container. Zero is no limit.

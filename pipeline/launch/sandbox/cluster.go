@@ -27,6 +27,8 @@ const (
 	heartbeat     = time.Second
 	// afterDeadline is how long the engine lets a container live on when nobody ends it: that is for Terminate.
 	afterDeadline = time.Minute
+	// unasked is how long a service without probes must go on. Programs that lack something end sooner.
+	unasked = 5 * time.Second
 )
 
 // cluster is one container with everything that runs in it.
@@ -162,7 +164,25 @@ func (c *cluster) bringUp(ctx context.Context, planned launch.Process) error {
 		}
 		c.event("%s answers on port %d, %s after the start of the %s", page.Name, page.Port, round(time.Since(started)), p.name)
 	}
+	if len(planned.Ready) == 0 && len(c.spec.Probes) == 0 {
+		return c.lasts(ctx, p)
+	}
 	return nil
+}
+
+// lasts waits a while for a process that nobody asks anything: that it goes on is all that can be known of it.
+func (c *cluster) lasts(ctx context.Context, p *process) error {
+	select {
+	case <-p.ended:
+		return c.ended(p, "")
+	case <-c.over:
+		return c.died()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(unasked):
+		c.event("the %s still runs %s after its start; nothing was asked of it", p.name, unasked)
+		return nil
+	}
 }
 
 // Logs is what everything in the container has written so far.

@@ -237,6 +237,11 @@ func TestLaunch(t *testing.T) {
 			name: "a service that does not listen", profile: launch.Service, variant: variant{config: service}, want: verdict.Fail, code: launch.CodeProbe,
 			probes: []launch.Probe{{Kind: launch.HTTP, Port: 81, Timeout: 2 * time.Second}}, reason: "does not answer within 2s: connection refused",
 		},
+		{name: "a service that nothing is asked of", profile: launch.Service, variant: variant{config: service}, want: verdict.Pass},
+		{
+			name: "a service that ends at once", profile: launch.Service, want: verdict.Fail, code: launch.CodeExited, reason: "the service ended with exit code 0",
+			variant: variant{config: func(c *v1.ConfigFile) { c.Config.Entrypoint = []string{"/bin/id"} }},
+		},
 		{name: "nothing to start", profile: launch.Service, variant: variant{config: func(c *v1.ConfigFile) { c.Config.Entrypoint = nil }}, want: verdict.Fail, code: launch.CodeStart, reason: "neither an entry point nor a command"},
 	}
 	sandboxed := target(t)
