@@ -75,7 +75,11 @@ func serve(wire *wire) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	listener := newListener(wire)
-	srv, snapshotter, err := newServer(ctx, o, runtimePath, caBundle, with.Key, listener.gone)
+	kept, err := openRecords(o.Root)
+	if err != nil {
+		return err
+	}
+	srv, snapshotter, err := newServer(ctx, o, kept, runtimePath, caBundle, with.Key, listener.gone)
 	if err != nil {
 		return err
 	}

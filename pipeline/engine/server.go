@@ -27,7 +27,6 @@ import (
 	resolverconfig "github.com/moby/buildkit/util/resolver/config"
 	"github.com/moby/buildkit/worker"
 	"github.com/moby/buildkit/worker/base"
-	bolt "go.etcd.io/bbolt"
 	"google.golang.org/grpc"
 )
 
@@ -36,6 +35,7 @@ type server struct {
 	grpc       *grpc.Server
 	controller *control.Controller
 	worker     *base.Worker
+	records    records
 }
 
 // newServer puts a BuildKit together on the state folder.
@@ -43,17 +43,17 @@ type server struct {
 // Build steps share the host's network: a step that fetches packages does so as the machine itself would, with its
 // DNS, routes and proxies, and no bridge or firewall rule is left on the machine. Containers that are to be cut off
 // ask for no network when they are made.
-func newServer(ctx context.Context, o Options, runtimePath, caBundle string, key []byte, stop <-chan struct{}) (*server, string, error) {
+func newServer(ctx context.Context, o Options, kept records, runtimePath, caBundle string, key []byte, stop <-chan struct{}) (*server, string, error) {
 	root := filepath.Join(o.Root, "buildkit")
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, "", fmt.Errorf("the engine's state folder: %w", err)
 	}
 	snapshotter := chooseSnapshotter(root, o.Snapshotter)
-	worker, err := newWorker(ctx, o, root, snapshotter, runtimePath, caBundle, key)
+	worker, err := newWorker(ctx, o, kept, root, snapshotter, runtimePath, caBundle, key)
 	if err != nil {
 		return nil, "", err
 	}
-	controller, err := newController(ctx, root, worker, registryHosts(o), stop)
+	controller, err := newController(ctx, kept, root, worker, registryHosts(o), stop)
 	if err != nil {
 		return nil, "", err
 	}
@@ -64,12 +64,12 @@ func newServer(ctx context.Context, o Options, runtimePath, caBundle string, key
 		grpc.MaxSendMsgSize(defaults.DefaultMaxSendMsgSize),
 	)
 	controller.Register(srv)
-	return &server{grpc: srv, controller: controller, worker: worker}, snapshotter, nil
+	return &server{grpc: srv, controller: controller, worker: worker, records: kept}, snapshotter, nil
 }
 
-func newController(ctx context.Context, root string, w *base.Worker, hosts docker.RegistryHosts, stop <-chan struct{}) (*control.Controller, error) {
+func newController(ctx context.Context, kept records, root string, w *base.Worker, hosts docker.RegistryHosts, stop <-chan struct{}) (*control.Controller, error) {
 	workers := &worker.Controller{}
-	if err := workers.Add(w); err != nil {
+	if err := workers.Add(lookOnce(w)); err != nil {
 		return nil, err
 	}
 	sessions, err := session.NewManager()
@@ -81,7 +81,7 @@ func newController(ctx context.Context, root string, w *base.Worker, hosts docke
 		return nil, fmt.Errorf("the engine's cache: %w", err)
 	}
 	historyEntries := int64(10)
-	history, err := boltutil.SafeOpen(filepath.Join(root, "history.db"), 0o600, &bolt.Options{FreelistType: bolt.FreelistMapType, NoFreelistSync: true})
+	history, err := boltutil.SafeOpen(filepath.Join(root, "history.db"), 0o600, kept.options())
 	if err != nil {
 		return nil, fmt.Errorf("the engine's history: %w", err)
 	}
@@ -144,7 +144,7 @@ func (s *server) stop(grace time.Duration) error {
 	case <-time.After(grace):
 		s.grpc.Stop()
 	}
-	return s.controller.Close()
+	return errors.Join(s.controller.Close(), s.records.close())
 }
 
 func registryHosts(o Options) docker.RegistryHosts {

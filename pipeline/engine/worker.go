@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 
 	"github.com/containerd/containerd/v2/core/diff/apply"
 	ctdmetadata "github.com/containerd/containerd/v2/core/metadata"
 	ctdsnapshot "github.com/containerd/containerd/v2/core/snapshots"
+	"github.com/containerd/containerd/v2/core/snapshots/storage"
 	"github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/containerd/containerd/v2/plugins/diff/walking"
 	"github.com/containerd/containerd/v2/plugins/snapshots/native"
@@ -29,6 +31,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sys/unix"
 )
 
 // chooseSnapshotter takes overlayfs where the folder's file system can carry it, else plain copies.
@@ -36,15 +39,53 @@ func chooseSnapshotter(root, wanted string) string {
 	if wanted != "" {
 		return wanted
 	}
-	if overlayutils.Supported(root) == nil {
+	if carriesOverlay(root) {
 		return "overlayfs"
 	}
 	return "native"
 }
 
-func newSnapshotter(name, root string) (ctdsnapshot.Snapshotter, error) {
+// carriesOverlay tries, once in every boot of the machine for a folder in its place: a trial makes a mount, and a busy
+// machine takes a tenth of a second to undo one.
+func carriesOverlay(root string) bool {
+	proof := filepath.Join(root, "overlay-tried")
+	now := place(root)
+	if found, err := os.ReadFile(proof); err == nil && now != "" && string(found) == now {
+		return true
+	}
+	if overlayutils.Supported(root) != nil {
+		return false
+	}
+	_ = os.WriteFile(proof, []byte(now), 0o600) // without it the next engine tries again
+	return true
+}
+
+// place is which file system the folder lies on in which boot; empty: unknown.
+func place(folder string) string {
+	boot, err := os.ReadFile(bootFile)
+	if err != nil {
+		return ""
+	}
+	var stat unix.Stat_t
+	if err := unix.Stat(folder, &stat); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s%d %d", boot, stat.Dev, stat.Ino)
+}
+
+func newSnapshotter(name, root string, kept records) (ctdsnapshot.Snapshotter, error) {
 	if name == "overlayfs" {
-		return overlay.NewSnapshotter(root, overlay.AsynchronousRemove)
+		if err := os.MkdirAll(root, 0o700); err != nil {
+			return nil, err
+		}
+		index, err := storage.NewMetaStore(filepath.Join(root, "metadata.db"), func(o *bolt.Options) error {
+			*o = *kept.options()
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		return overlay.NewSnapshotter(root, overlay.AsynchronousRemove, overlay.WithMetaStore(index))
 	}
 	return native.NewSnapshotter(root)
 }
@@ -56,8 +97,8 @@ const namespace = "buildkit"
 //
 // It is put together here, and not by BuildKit's own function for it, because that one also prepares a proxy that
 // records what steps fetch: with an RSA key at every start, for something that nobody here asks for.
-func newWorker(ctx context.Context, o Options, root, snapshotter, runtimePath, caBundle string, key []byte) (*base.Worker, error) {
-	opt, err := workerOptions(o, filepath.Join(root, "runc-"+snapshotter), snapshotter, runtimePath)
+func newWorker(ctx context.Context, o Options, kept records, root, snapshotter, runtimePath, caBundle string, key []byte) (*base.Worker, error) {
+	opt, err := workerOptions(o, kept, filepath.Join(root, "runc-"+snapshotter), snapshotter, runtimePath)
 	if err != nil {
 		return nil, fmt.Errorf("the engine's worker on %s: %w", root, err)
 	}
@@ -69,7 +110,7 @@ func newWorker(ctx context.Context, o Options, root, snapshotter, runtimePath, c
 	return w, nil
 }
 
-func workerOptions(o Options, root, snapshotter, runtimePath string) (base.WorkerOpt, error) {
+func workerOptions(o Options, kept records, root, snapshotter, runtimePath string) (base.WorkerOpt, error) {
 	var opt base.WorkerOpt
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return opt, err
@@ -90,7 +131,7 @@ func workerOptions(o Options, root, snapshotter, runtimePath string) (base.Worke
 	if err != nil {
 		return opt, err
 	}
-	snapshots, err := newSnapshotter(snapshotter, filepath.Join(root, "snapshots"))
+	snapshots, err := newSnapshotter(snapshotter, filepath.Join(root, "snapshots"), kept)
 	if err != nil {
 		return opt, err
 	}
@@ -98,7 +139,7 @@ func workerOptions(o Options, root, snapshotter, runtimePath string) (base.Worke
 	if err != nil {
 		return opt, err
 	}
-	file, err := bolt.Open(filepath.Join(root, "containerdmeta.db"), 0o644, &bolt.Options{FreelistType: bolt.FreelistMapType})
+	file, err := bolt.Open(filepath.Join(root, "containerdmeta.db"), 0o644, kept.options())
 	if err != nil {
 		return opt, err
 	}
@@ -106,9 +147,12 @@ func workerOptions(o Options, root, snapshotter, runtimePath string) (base.Worke
 	if err := db.Init(context.Background()); err != nil {
 		return opt, err
 	}
-	records, err := metadata.NewStore(filepath.Join(root, "metadata_v2.db"))
+	refs, err := metadata.NewStore(filepath.Join(root, "metadata_v2.db"))
 	if err != nil {
 		return opt, err
+	}
+	if file, ok := refs.DB().(*bolt.DB); ok {
+		file.NoSync = kept.unsynced
 	}
 	id, err := base.ID(root)
 	if err != nil {
@@ -131,9 +175,26 @@ func workerOptions(o Options, root, snapshotter, runtimePath string) (base.Worke
 		Differ:           walking.NewWalkingDiff(content),
 		LeaseManager:     leaseutil.WithNamespace(ctdmetadata.NewLeaseManager(db), namespace),
 		GarbageCollect:   db.GarbageCollect,
-		MetadataStore:    records,
+		MetadataStore:    refs,
 		MountPoolRoot:    filepath.Join(root, "cachemounts"),
 		RegistryHosts:    registryHosts(o),
 		GCPolicy:         gcPolicy(o.KeepBytes),
 	}, nil
 }
+
+// onceLooked is a worker that looks once for the platforms whose programs this machine can run. BuildKit asks at every
+// build, and each look starts ten programs.
+type onceLooked struct {
+	*base.Worker
+	platforms func() []ocispecs.Platform
+}
+
+// lookOnce looks at once, beside what else an engine does at its start.
+func lookOnce(w *base.Worker) *onceLooked {
+	look := sync.OnceValue(func() []ocispecs.Platform { return w.Platforms(true) })
+	go look()
+	return &onceLooked{Worker: w, platforms: look}
+}
+
+// Platforms are those that the look found.
+func (w *onceLooked) Platforms(bool) []ocispecs.Platform { return w.platforms() }
