@@ -222,8 +222,12 @@ func (d *decoder) validateProbe(path string, p Probe, l Launch) {
 func (d *decoder) validatePromote(c *Config) {
 	d.eachWord("promote.tags", c.Promote.Tags, tagWord, "is no tag", "use letters, digits and ._-, at most 128 of them")
 	for i, tag := range c.Promote.Tags {
-		if strings.HasPrefix(tag, "staging-") {
-			d.refuse(fmt.Sprintf("promote.tags[%d]", i), "begins with staging-, which marks images that are still being tested", "choose another name")
+		at := fmt.Sprintf("promote.tags[%d]", i)
+		switch {
+		case strings.HasPrefix(tag, "staging-"):
+			d.refuse(at, "begins with staging-, which marks images that are still being tested", "choose another name")
+		case strings.HasPrefix(tag, "sha256-"):
+			d.refuse(at, "begins with sha256-, which marks the signatures and the evidence of images", "choose another name")
 		}
 	}
 	for i, kind := range c.Promote.Require {
