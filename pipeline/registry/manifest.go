@@ -38,7 +38,10 @@ type Manifest struct {
 	Bytes []byte
 }
 
-func (m Manifest) RawManifest() ([]byte, error)        { return m.Bytes, nil }
+// RawManifest makes a Manifest a Source: the bytes as they are.
+func (m Manifest) RawManifest() ([]byte, error) { return m.Bytes, nil }
+
+// MediaType makes a Manifest a Source: the type that the registry gave with the bytes.
 func (m Manifest) MediaType() (types.MediaType, error) { return m.Type, nil }
 
 // Digest is the SHA-256 digest of the bytes.
