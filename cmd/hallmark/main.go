@@ -16,6 +16,9 @@ var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// One interruption takes everything down in good order; a second one by hand ends the program where it stands, and the
+	// kernel ends the engine with it.
+	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

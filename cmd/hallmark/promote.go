@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -42,31 +43,34 @@ signed evidence. Where a tag points to the image already, nothing is written.`,
 				golden, verified, err = pipeline.Promote(ctx, cfg, options, args[0], with)
 				return err
 			})
-			if err != nil {
-				if verified != nil && verified.ExitCode != 0 {
-					if shown := a.showVerification(verified, asJSON); shown != nil {
-						return shown
-					}
-				}
-				return err
+			switch {
+			case golden != nil: // also with an error: the tags before the one that would not move have moved
+				return errors.Join(a.showGolden(verified.Subject, golden, asJSON), err)
+			case verified != nil && verified.ExitCode != 0:
+				return errors.Join(a.showVerification(verified, asJSON), err)
 			}
-			if asJSON {
-				return json.NewEncoder(a.out).Encode(map[string]any{"subject": verified.Subject, "golden": golden})
-			}
-			for _, g := range golden {
-				switch g.Move {
-				case report.Already:
-					fmt.Fprintf(a.out, "%s pointed to %s already; nothing was written\n", g.Ref, subject.Short(g.To))
-				default:
-					fmt.Fprintf(a.out, "%s moved from %s to %s\n", g.Ref, orNothing(g.From), subject.Short(g.To))
-				}
-			}
-			return nil
+			return err
 		},
 	}
 	addVerifyFlags(command, &with)
 	command.Flags().StringArrayVar(&tags, "tag", nil, "golden tag to move (repeatable; replaces promote.tags)")
 	return command
+}
+
+// showGolden prints the tags that point to the image now; as JSON, those that do not as well.
+func (a *app) showGolden(at subject.Subject, golden []report.Golden, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(a.out).Encode(map[string]any{"subject": at, "golden": golden})
+	}
+	for _, g := range golden {
+		switch g.Move {
+		case report.Already:
+			fmt.Fprintf(a.out, "%s pointed to %s already; nothing was written\n", g.Ref, subject.Short(g.To))
+		case report.Moved:
+			fmt.Fprintf(a.out, "%s moved from %s to %s\n", g.Ref, orNothing(g.From), subject.Short(g.To))
+		}
+	}
+	return nil
 }
 
 func orNothing(digest string) string {
