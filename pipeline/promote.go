@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -142,7 +143,7 @@ func (m *mover) move(ctx context.Context, s subject.Subject, manifest registry.M
 		golden[i] = report.Golden{Ref: s.Tagged(tag), Move: report.Untouched}
 	}
 	for i, tag := range tags {
-		request := promote.Request{Subject: s, Tag: tag, Manifest: manifest, Journal: m.home.journals(), By: m.by}
+		request := promote.Request{Subject: s, Tag: tag, Manifest: manifest, Journal: m.home.journals(), By: m.by, Run: m.run}
 		record, err := promote.Move(ctx, m.registry, request)
 		if err != nil {
 			if verdict.ExitCodeOf(err) == verdict.ExitConflict {
@@ -165,10 +166,11 @@ func (m *mover) move(ctx context.Context, s subject.Subject, manifest registry.M
 // record signs the move, also one of an earlier run that was cut off before it could, and then forgets the journal.
 func (m *mover) record(ctx context.Context, record promote.Record) error {
 	for _, move := range append(record.Earlier, record) {
+		// With the time and the run of the move itself, the statement is the same where a run that was cut off had stored it.
 		statement, err := evidence.Promoted(move.Subject(), evidence.Promotion{
 			Tag: move.Tag, From: move.From, To: move.To, By: move.By, At: move.At,
 			Policy: evidence.Pack{Name: m.policy.Name, Version: m.policy.Version, Digest: m.policy.Digest},
-		}, evidence.Mark{Inputs: evidence.Inputs(map[string]string{"policy": m.policy.Digest, "tag": move.Tag}), At: move.At, Run: m.run})
+		}, evidence.Mark{Inputs: evidence.Inputs(map[string]string{"policy": m.policy.Digest, "tag": move.Tag}), At: move.At, Run: cmp.Or(move.Run, m.run)})
 		if err != nil {
 			return err
 		}

@@ -38,9 +38,13 @@ func (r *run) stage(ctx context.Context, c candidate, found assay, standing stan
 		if err != nil {
 			return outcome{}, err
 		}
-		if len(statements) > 0 || !standing.signed {
+		wanted := statements
+		if r.cfg.Sign.Tags { // a run that was cut off may have left evidence in one form: what stands in both is not written again
+			wanted = append(standing.statements(), statements...)
+		}
+		if len(wanted) > 0 || !standing.signed {
 			options := sign.AttestOptions{Signature: !standing.signed, Tags: r.cfg.Sign.Tags}
-			if err := r.signer.AttestAll(ctx, r.registry, s.subject, statements, options); err != nil {
+			if err := r.signer.AttestAll(ctx, r.registry, s.subject, wanted, options); err != nil {
 				return outcome{}, err
 			}
 			r.book.signed(r.signer, !standing.signed, statements)

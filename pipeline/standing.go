@@ -71,6 +71,17 @@ func (s standing) find(kind evidence.Kind, slot, inputs string) (evidence.Verifi
 	})
 }
 
+// statements are all of ours that stand, as they were signed.
+func (s standing) statements() []evidence.Statement {
+	var all []evidence.Statement
+	for _, v := range s.evidence {
+		if v.Summary.Kind != evidence.KindForeign {
+			all = append(all, v.Statement)
+		}
+	}
+	return all
+}
+
 // reuse writes down evidence that stood already.
 func (b *book) reuse(v evidence.Verified) {
 	b.write(func(r *report.Report) { r.Evidence = append(r.Evidence, evidenceLine(v, true)) })

@@ -33,6 +33,7 @@ type entry struct {
 	To         string    `json:"to"`
 	At         time.Time `json:"at"`
 	By         string    `json:"by,omitempty"`
+	Run        string    `json:"run,omitempty"`
 }
 
 const (
@@ -44,7 +45,7 @@ const (
 )
 
 func (e entry) record(outcome Outcome) Record {
-	return Record{Repository: e.Repository, Tag: e.Tag, From: e.From, To: e.To, At: e.At, By: e.By, Outcome: outcome}
+	return Record{Repository: e.Repository, Tag: e.Tag, From: e.From, To: e.To, At: e.At, By: e.By, Run: e.Run, Outcome: outcome}
 }
 
 // resolve compares the plan with what earlier runs left behind. It returns the record of the promotion, to be handed out
@@ -53,7 +54,7 @@ func (j journal) resolve(plan Plan) (Record, entry, error) {
 	request := plan.Request
 	open := entry{
 		Version: journalVersion, Repository: request.Subject.Repository, Tag: request.Tag,
-		From: plan.From, To: request.Subject.Digest, At: time.Now().UTC(), By: request.By,
+		From: plan.From, To: request.Subject.Digest, At: time.Now().UTC(), By: request.By, Run: request.Run,
 	}
 	record := open.record(Moved)
 	if !plan.Needed {

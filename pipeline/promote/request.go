@@ -34,8 +34,8 @@ type Request struct {
 	Expect string
 	// Journal is the folder of the journal; empty: none is kept.
 	Journal string
-	// By is who asks: a person or a job, for the record.
-	By string
+	// By is who asks, a person or a job, and Run in which run, for the record.
+	By, Run string
 	// Patience is how reading back bears with a registry that answers from the past; the zero value suits most.
 	Patience Patience
 }
@@ -95,6 +95,7 @@ type Record struct {
 	To         string    `json:"to"`
 	At         time.Time `json:"at"`
 	By         string    `json:"by,omitempty"`
+	Run        string    `json:"run,omitempty"` // the one that moved it, also where another finds that out
 	Outcome    Outcome   `json:"outcome"`
 	// Earlier are moves of the same tag onto other digests that took effect without their record being stored.
 	Earlier []Record `json:"earlier,omitempty"`

@@ -3,6 +3,7 @@
 package real
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -44,7 +45,7 @@ func prepare(m *testing.M) (code int, err error) {
 	if top, err = filepath.Abs("../.."); err != nil {
 		return 1, err
 	}
-	if work, err = os.MkdirTemp("", "hallmark-real-"); err != nil {
+	if work, err = os.MkdirTemp(cmp.Or(os.Getenv("TMPDIR"), "/var/tmp"), "hallmark-real-"); err != nil { // gigabytes: /tmp may be memory
 		return 1, err
 	}
 	defer os.RemoveAll(work)

@@ -10,6 +10,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/hallmark-ci/hallmark/pipeline/subject"
 )
 
 // fuse carries requests, and at the nth manifest that is written calls blow once the registry has it, before its answer
@@ -39,6 +44,9 @@ func (f *fuse) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// tagged also stores evidence under cosign's older tags: more writes, and more to be left half done.
+var tagged = append([]string{"--set", "sign.tags=true"}, noLaunch...)
+
 // noLaunch leaves the launch out, and out of what a golden tag needs.
 var noLaunch = []string{"--set", "launch=[]"}
 
@@ -49,15 +57,17 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	lit := &fuse{}
 	registry, h := newFar(t, lit), newHome(t)
 	var evidence string
+	var attested int
 	for n := 0; ; n++ {
-		name := fmt.Sprintf("%s/tiny-%d", registry.addr, n)
-		project := tiny{image: name, stamp: "writes"}.project(t)
-		args := append([]string{"run", project}, noLaunch...)
+		image := fmt.Sprintf("%s/tiny-%d", registry.addr, n)
+		project := tiny{image: image, stamp: "writes"}.project(t)
+		args := append([]string{"run", project}, tagged...)
 		lit.set(0, nil)
 		if n == 0 {
 			o := h.call(t, args...).want(t, 0)
 			evidence = kindsOf(isGolden(t, h, o, noLaunch...))
 			asReported(t, o)
+			attested = layersUnder(t, o.report.Subject, ".att")
 			continue
 		}
 		running := make(chan *call, 1)
@@ -80,14 +90,39 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			t.Fatalf("write %d: it was not killed: %s", n, cut)
 		}
 		lit.set(0, nil)
-		if v := h.call(t, append([]string{"verify", "--key", keyFiles + ".pub", name + ":golden"}, noLaunch...)...); v.code == 1 {
+		if v := h.call(t, append([]string{"verify", "--key", keyFiles + ".pub", image + ":golden"}, noLaunch...)...); v.code == 1 {
 			t.Errorf("write %d: golden moved before all its evidence was there: %s", n, v.stdout)
 		}
 		again := h.call(t, args...).want(t, 0)
 		if got := kindsOf(isGolden(t, h, again, noLaunch...)); got != evidence {
 			t.Errorf("write %d: evidence %s, without the kill it was %s", n, got, evidence)
 		}
+		if got := layersUnder(t, again.report.Subject, ".att"); got != attested {
+			t.Errorf("write %d: %d statements under the .att tag, without the kill %d", n, got, attested)
+		}
+		if got := layersUnder(t, again.report.Subject, ".sig"); got != 1 {
+			t.Errorf("write %d: %d signatures under the .sig tag, want one", n, got)
+		}
 	}
+}
+
+// layersUnder counts what one of cosign's tags holds.
+func layersUnder(t *testing.T, s subject.Subject, suffix string) int {
+	t.Helper()
+	ref, err := name.ParseReference(s.Tagged(strings.Replace(s.Digest, ":", "-", 1) + suffix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := remote.Image(ref)
+	if err != nil {
+		t.Errorf("%s: %v", ref, err)
+		return 0
+	}
+	layers, err := image.Layers()
+	if err != nil {
+		t.Error(err)
+	}
+	return len(layers)
 }
 
 // What is launched is pulled from the registry, and by digest: no step after the build takes a tag.
@@ -125,11 +160,17 @@ func TestLaunchPullsByDigest(t *testing.T) {
 // The same run again writes nothing at all.
 func TestAgainWritesNothing(t *testing.T) {
 	t.Parallel()
+	for _, tags := range []string{"false", "true"} {
+		t.Run("tags "+tags, func(t *testing.T) { againWritesNothing(t, "--set", "sign.tags="+tags) })
+	}
+}
+
+func againWritesNothing(t *testing.T, more ...string) {
 	registry, h := newFar(t, nil), newHome(t)
-	project := tiny{image: registry.addr + "/tiny"}.project(t)
-	first := h.call(t, "run", project).want(t, 0)
+	args := append([]string{"run", tiny{image: registry.addr + "/tiny"}.project(t)}, more...)
+	first := h.call(t, args...).want(t, 0)
 	registry.injector.Reset()
-	second := h.call(t, "run", project).want(t, 0)
+	second := h.call(t, args...).want(t, 0)
 	allSkipped(t, second)
 	if writes := registry.writes(); len(writes) > 0 {
 		t.Errorf("the second run wrote:\n%s", strings.Join(writes, "\n"))
