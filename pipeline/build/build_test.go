@@ -3,7 +3,6 @@ package build_test
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -28,34 +27,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMain(m *testing.M) {
-	code := enginetest.Main(m)
-	if sharedEngine != nil {
-		_ = sharedEngine.Close()
-		_ = os.RemoveAll(sharedRoot)
-	}
-	os.Exit(code)
-}
-
-var (
-	sharedOnce   sync.Once
-	sharedEngine *engine.Engine
-	sharedRoot   string
-	errShared    error
-)
-
-// shared is one engine for the tests that do it no harm.
-func shared(t testing.TB) *engine.Engine {
-	t.Helper()
-	enginetest.NeedRoot(t)
-	sharedOnce.Do(func() {
-		if sharedRoot, errShared = os.MkdirTemp("", "hallmark-build-"); errShared == nil {
-			sharedEngine, errShared = engine.Start(context.Background(), engine.Options{Root: sharedRoot})
-		}
-	})
-	if errShared != nil {
-		t.Fatal(errShared)
-	}
-	return sharedEngine
+	os.Exit(enginetest.Main(m))
 }
 
 // files is a build context: what each file holds. The tool is added as "sh".

@@ -47,7 +47,7 @@ func code(err error) string {
 
 func TestFailuresReadWell(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	tests := map[string]struct {
 		dockerfile string
 		exit       int
@@ -135,7 +135,7 @@ func guarded(next http.Handler) http.Handler {
 
 func TestBaseFromRegistry(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	host, sum := serve(t, guarded, "builder", "pass-word")
 	credentials := func(asked string) (string, string, error) {
 		if asked != host {
@@ -170,7 +170,7 @@ func TestBaseFromRegistry(t *testing.T) {
 
 func TestBrokenRegistryIsNotTheImagesFault(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusInternalServerError} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 		t.Cleanup(server.Close)

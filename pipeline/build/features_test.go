@@ -51,7 +51,7 @@ CMD ["/bin/sh"]
 
 func TestDockerfileFeatures(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	base := run(t, e, build.Options{Context: files{"Dockerfile": "FROM scratch\nCOPY sh /bin/sh\nENV BASE=yes\n"}.write(t)})
 
 	token := filepath.Join(t.TempDir(), "token")
@@ -148,7 +148,7 @@ func TestSameInputsSameDigest(t *testing.T) {
 
 func TestSourceDateIsHonored(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	date := time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
 	candidate := run(t, e, build.Options{
 		Context:         files{"Dockerfile": "FROM scratch\nARG SOURCE_DATE_EPOCH\nCOPY sh /bin/sh\nRUN write /date $SOURCE_DATE_EPOCH\n"}.write(t),
@@ -192,7 +192,7 @@ func inodes(t *testing.T, layout string) map[string]uint64 {
 
 func TestSecondBuildWritesOnlyWhatChanged(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	context := files{"Dockerfile": "FROM scratch\nCOPY sh /bin/sh\nRUN write /first step\nCOPY data /data\n", "data": "one"}.write(t)
 	layout := filepath.Join(t.TempDir(), "layout")
 	first := run(t, e, build.Options{Context: context, Layout: layout})
@@ -259,7 +259,7 @@ func TestHostCertificatesReachStepsAndNoLayer(t *testing.T) {
 
 func TestPlatformsMakeAnIndex(t *testing.T) {
 	t.Parallel()
-	candidate := run(t, shared(t), build.Options{
+	candidate := run(t, enginetest.Shared(t), build.Options{
 		Context:   files{"Dockerfile": "FROM scratch\nARG TARGETARCH\nCOPY for-$TARGETARCH /arch\n", "for-amd64": "amd", "for-arm64": "arm"}.write(t),
 		Platforms: []string{"linux/amd64", "linux/arm64"},
 	})
@@ -282,7 +282,7 @@ func TestCompressions(t *testing.T) {
 	} {
 		t.Run(string(compression), func(t *testing.T) {
 			t.Parallel()
-			candidate := run(t, shared(t), build.Options{Context: context, Compression: compression})
+			candidate := run(t, enginetest.Shared(t), build.Options{Context: context, Compression: compression})
 			manifest := readBlob[ocispecs.Manifest](t, candidate, candidate.Digest)
 			if got := manifest.Layers[0].MediaType; got != want {
 				t.Errorf("media type %s, want %s", got, want)
@@ -344,7 +344,7 @@ func TestCacheTravelsInAFolder(t *testing.T) {
 
 func TestLayoutOnAnotherFileSystem(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	dir, err := os.MkdirTemp("/dev/shm", "hallmark-layout-")
 	if err != nil {
 		t.Skipf("SKIPPED: no second file system to write to: %v", err)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/hallmark-ci/hallmark/pipeline/engine"
+	"github.com/hallmark-ci/hallmark/pipeline/engine/enginetest"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -57,7 +58,7 @@ func pass(conn net.Conn, e *engine.Engine, asDocker bool) {
 }
 
 func TestChoose(t *testing.T) {
-	inner := shared(t)
+	inner := enginetest.Shared(t)
 	remote, docker := door(t, inner, false), door(t, inner, true)
 	tests := map[string]struct {
 		choice     engine.Choice

@@ -97,7 +97,7 @@ func run(t testing.TB, e *engine.Engine, env []string, args ...string) (string, 
 
 func TestContainerHasLoopbackOnly(t *testing.T) {
 	t.Parallel()
-	out, code := run(t, shared(t), nil, "interfaces")
+	out, code := run(t, enginetest.Shared(t), nil, "interfaces")
 	if code != 0 || out != "lo true\n" {
 		t.Errorf("exit %d, interfaces %q; want only lo, up", code, out)
 	}
@@ -105,7 +105,7 @@ func TestContainerHasLoopbackOnly(t *testing.T) {
 
 func TestForgedOrderIsRefused(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	err := inBox(t.Context(), e, enginetest.Tool(t), func(ctx context.Context, c gateway.Container) error {
 		process, err := c.Start(ctx, gateway.StartRequest{
 			Args: []string{"/tool", "echo", "in"}, Cwd: "/",
@@ -123,7 +123,7 @@ func TestForgedOrderIsRefused(t *testing.T) {
 
 func TestBindReachesContainerAndOrderDoesNot(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	box, err := e.Sandbox(engine.Limits{}, []engine.Bind{{Source: enginetest.Tool(t), Target: "/dev/probe"}})
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func TestBindReachesContainerAndOrderDoesNot(t *testing.T) {
 
 func TestLimitsHold(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	tests := map[string]struct {
 		limits engine.Limits
 		args   []string
@@ -234,7 +234,7 @@ func TestLimitsHold(t *testing.T) {
 
 func TestSandboxRefusesBinds(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	for _, bind := range []engine.Bind{
 		{Source: "relative", Target: "/dev/x"},
 		{Source: "/etc/hosts", Target: "/etc/x"},
@@ -249,7 +249,7 @@ func TestSandboxRefusesBinds(t *testing.T) {
 
 func TestCancelEndsStubbornContainer(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	out := &output{}
 	err := inBox(ctx, e, enginetest.Tool(t), func(ctx context.Context, c gateway.Container) error {

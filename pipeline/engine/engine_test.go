@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,34 +28,7 @@ func TestMain(m *testing.M) {
 	if root := os.Getenv(parentVariable); root != "" && len(os.Args) < 3 {
 		parentToKill(root, os.Args[1])
 	}
-	code := enginetest.Main(m)
-	if sharedEngine != nil {
-		_ = sharedEngine.Close()
-		_ = os.RemoveAll(sharedRoot)
-	}
-	os.Exit(code)
-}
-
-var (
-	sharedOnce   sync.Once
-	sharedEngine *engine.Engine
-	sharedRoot   string
-	errShared    error
-)
-
-// shared is one engine for the tests that do it no harm.
-func shared(t testing.TB) *engine.Engine {
-	t.Helper()
-	enginetest.NeedRoot(t)
-	sharedOnce.Do(func() {
-		if sharedRoot, errShared = os.MkdirTemp("", "hallmark-engine-"); errShared == nil {
-			sharedEngine, errShared = engine.Start(context.Background(), engine.Options{Root: sharedRoot})
-		}
-	})
-	if errShared != nil {
-		t.Fatal(errShared)
-	}
-	return sharedEngine
+	os.Exit(enginetest.Main(m))
 }
 
 func fmtSscan(text string, into *int) (int, error) { return fmt.Sscan(text, into) }
@@ -118,7 +90,7 @@ func parentToKill(root, tool string) {
 
 func TestEngineAnswers(t *testing.T) {
 	t.Parallel()
-	e := shared(t)
+	e := enginetest.Shared(t)
 	workers, err := e.Client().ListWorkers(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,10 @@ func Main(m *testing.M) int {
 		return engine.Main(os.Args[2:])
 	}
 	defer func() {
+		if kept != nil {
+			_ = kept.Close()
+		}
+		_ = os.RemoveAll(keptRoot)
 		if toolDir != "" {
 			_ = os.RemoveAll(toolDir)
 		}
@@ -64,6 +68,27 @@ func StartWith(t testing.TB, o engine.Options) *engine.Engine {
 		}
 	})
 	return e
+}
+
+var (
+	kept     *engine.Engine
+	keptRoot string
+	keep     = sync.OnceValue(func() (err error) {
+		if keptRoot, err = os.MkdirTemp("", "hallmark-engine-"); err == nil {
+			kept, err = engine.Start(context.Background(), engine.Options{Root: keptRoot})
+		}
+		return err
+	})
+)
+
+// Shared is one engine for all tests of a package that do it no harm. Main closes it.
+func Shared(t testing.TB) *engine.Engine {
+	t.Helper()
+	NeedRoot(t)
+	if err := keep(); err != nil {
+		t.Fatal(err)
+	}
+	return kept
 }
 
 var (
