@@ -65,7 +65,13 @@ type engineUsed struct {
 
 // build runs the build on the engine that the configuration chooses, and closes it again: what a build needs of memory
 // is not needed afterwards.
+//
+// Where nothing has changed since the last build, no engine is started at all.
 func (s *surroundings) build(ctx context.Context) (*build.Candidate, engineUsed, error) {
+	kind := engine.Would(engineAddress(s.cfg.Engine))
+	if made, same := build.Unchanged(ctx, s.buildOptions(), string(kind), s.resolve); same {
+		return made, engineUsed{Kind: kind, Reason: "it was not needed: nothing has changed since it built on " + day(made.Finished)}, nil
+	}
 	builder, err := engine.Choose(ctx, engine.Choice{Address: engineAddress(s.cfg.Engine), Embedded: s.engineOptions()})
 	if err != nil {
 		return nil, engineUsed{}, err
@@ -76,6 +82,12 @@ func (s *surroundings) build(ctx context.Context) (*build.Candidate, engineUsed,
 		err = closing
 	}
 	return made, used, err
+}
+
+// resolve says which digest a base image's reference stands for.
+func (s *surroundings) resolve(ctx context.Context, ref string) (string, error) {
+	found, err := s.registry.Resolve(ctx, strings.TrimPrefix(ref, "docker-image://"))
+	return found.Digest, err
 }
 
 func engineAddress(cfg config.Engine) string {

@@ -59,10 +59,21 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 		return nil, fmt.Errorf("the folder for the build's result: %w", err)
 	}
 	defer lock.Close()
+	layout.forget()
+	// Taken before the engine reads anything: what changes meanwhile is then seen as a change next time.
+	dated := imageEpoch(ctx, o)
+	inputs, err := fingerprint(ctx, o, string(e.Kind()), dated)
+	if err != nil {
+		return nil, err
+	}
+
+	if dated == nil {
+		progress.From(ctx).Notef("the image is dated like its base: no source date was given, and the context is not under git")
+	}
 
 	a := &assembly{
 		layout: layout, refiner: newRefiner(layout, o.Compression), explicit: o.SourceDateEpoch,
-		imageEpoch: imageEpoch(ctx, o), referenced: map[digest.Digest]bool{},
+		imageEpoch: dated, referenced: map[digest.Digest]bool{},
 	}
 	if a.export, err = newExport(layout, a.have, e.LinkBlob); err != nil {
 		return nil, fmt.Errorf("the folder for the build's result: %w", err)
@@ -85,6 +96,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 		SourceDateEpoch: a.date, LayerEpoch: a.epoch, Started: started, Finished: time.Now(),
 	}
 	candidate.CachedSteps, candidate.TotalSteps = watched.counts()
+	layout.remember(inputs, candidate)
 	return candidate, nil
 }
 
@@ -96,7 +108,6 @@ func imageEpoch(ctx context.Context, o Options) *time.Time {
 	if when, found := commitTime(ctx, o.Context); found {
 		return &when
 	}
-	progress.From(ctx).Notef("the image is dated like its base: no source date was given, and the context is not under git")
 	return nil
 }
 

@@ -43,6 +43,20 @@ func Choose(ctx context.Context, choice Choice) (*Engine, error) {
 	return engine, nil
 }
 
+// Would says which kind of engine Choose would open for an address, without opening it.
+func Would(address string) Kind {
+	switch {
+	case address == string(Embedded), address == string(Docker):
+		return Kind(address)
+	case address != "", os.Getenv(hostVariable) != "":
+		return Remote
+	case os.Geteuid() == 0:
+		return Embedded
+	default:
+		return Docker
+	}
+}
+
 func choose(ctx context.Context, choice Choice) (*Engine, error) {
 	host := os.Getenv(hostVariable)
 	switch {

@@ -1,0 +1,218 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/patternmatcher/ignorefile"
+	"github.com/tonistiigi/fsutil"
+	"golang.org/x/sys/unix"
+)
+
+// stampName is the file in the layout that tells from what its candidate was built. It is taken away before a build and
+// written after it, so that what it says is never about half a layout.
+const stampName = ".hallmark-build.json"
+
+// stampFormat changes when the fingerprint, the stamp, or what a build makes of the same inputs does.
+const stampFormat = "1"
+
+type stamp struct {
+	Fingerprint string     `json:"fingerprint"`
+	Candidate   *Candidate `json:"candidate"`
+}
+
+// ResolveFunc says which digest a reference in a registry stands for now.
+type ResolveFunc func(ctx context.Context, ref string) (digest string, err error)
+
+// Unchanged returns the candidate of the last build into o.Layout if building again could only make the same one:
+// options, Dockerfile and files are as they were, every base that is named by tag still stands for the same digest, and
+// the layout is whole. Files are compared as BuildKit compares them, without reading them (here by their time of
+// change, too). engine is which engine would build. Whatever is not known to be unchanged is not.
+func Unchanged(ctx context.Context, o Options, engine string, resolve ResolveFunc) (*Candidate, bool) {
+	o, err := o.check()
+	if err != nil || o.NoCache || len(o.CacheTo) > 0 {
+		return nil, false
+	}
+	layout := layoutFolder(o.Layout)
+	var last stamp
+	text, err := os.ReadFile(filepath.Join(o.Layout, stampName))
+	if err != nil || json.Unmarshal(text, &last) != nil || last.Candidate == nil || !layout.whole(last.Candidate.Digest) {
+		return nil, false
+	}
+	now, err := fingerprint(ctx, o, engine, imageEpoch(ctx, o))
+	if err != nil || now == "" || now != last.Fingerprint {
+		return nil, false
+	}
+	for _, base := range last.Candidate.Bases {
+		if base.Pinned {
+			continue
+		}
+		if got, err := resolve(ctx, base.Ref); err != nil || got != base.Digest {
+			return nil, false
+		}
+	}
+	last.Candidate.CachedSteps = last.Candidate.TotalSteps
+	return last.Candidate, true
+}
+
+// remember writes the stamp. That it cannot be written costs time, not truth: the next run builds again.
+func (l layoutFolder) remember(fingerprint string, c *Candidate) {
+	if fingerprint == "" {
+		return
+	}
+	if text, err := json.Marshal(stamp{fingerprint, c}); err == nil {
+		_ = replace(filepath.Join(string(l), stampName), text)
+	}
+}
+
+func (l layoutFolder) forget() { _ = os.Remove(filepath.Join(string(l), stampName)) }
+
+// fingerprint is a digest of all that a build depends on, but for what references in registries stand for. It is empty
+// where that cannot be told without building.
+func fingerprint(ctx context.Context, o Options, engine string, dated *time.Time) (string, error) {
+	file, err := readDockerfile(o.Dockerfile)
+	if err != nil || file.fetches() {
+		return "", err
+	}
+	named, err := resolveContexts(o.Contexts, o.Context)
+	if err != nil {
+		return "", err
+	}
+	for name := range o.Contexts {
+		if attribute := named.attributes["context:"+name]; !strings.HasPrefix(attribute, "local:") &&
+			!strings.HasPrefix(attribute, "oci-layout:") && !strings.HasPrefix(attribute, "docker-image:") {
+			return "", nil // an archive or a repository elsewhere
+		}
+	}
+	sum := sha256.New()
+	settings, err := json.Marshal([]any{
+		stampFormat, engine, o.Context, attributes(o, named), o.Compression, o.SourceDateEpoch, o.CacheFrom, file.lines,
+		slices.Sorted(maps.Keys(o.Secrets)),
+	})
+	if err != nil {
+		return "", err
+	}
+	sum.Write(settings)
+	if dated != nil {
+		fmt.Fprintf(sum, "dated %d\n", dated.Unix())
+	}
+	if err := addFolder(ctx, sum, o.Context, file.path); err != nil {
+		return "", err
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Contexts)) {
+		if _, local := named.locals["context-"+name]; local {
+			if err := addFolder(ctx, sum, under(o.Context, o.Contexts[name]), ""); err != nil {
+				return "", err
+			}
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// fetches says whether a build step reads what an address on the network answers, which may be something else each time.
+func (d *dockerfile) fetches() bool {
+	for _, stage := range d.stages {
+		for _, command := range stage.Commands {
+			add, is := command.(*instructions.AddCommand)
+			if !is || add.Checksum != "" {
+				continue
+			}
+			if slices.ContainsFunc(add.SourcePaths, func(p string) bool {
+				return strings.Contains(p, "://") || strings.HasPrefix(p, "git@") || strings.Contains(p, "$")
+			}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// addFolder writes down what the build would see of a folder. dockerfile is that of the main context, beside which an
+// ignore file may stand.
+func addFolder(ctx context.Context, sum hash.Hash, folder, dockerfile string) error {
+	excluded, err := ignored(sum, folder, dockerfile)
+	if err != nil {
+		return err
+	}
+	return fsutil.WalkDir(ctx, folder, &fsutil.FilterOpt{ExcludePatterns: excluded}, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		var stat unix.Stat_t
+		if err := unix.Lstat(filepath.Join(folder, path), &stat); err != nil {
+			return err
+		}
+		if stat.Mode&unix.S_IFMT == unix.S_IFDIR {
+			// A folder's times change with whatever is put into it and taken out again.
+			fmt.Fprintf(sum, "%q %o %d %d\n", path, stat.Mode, stat.Uid, stat.Gid)
+			return nil
+		}
+		fmt.Fprintf(sum, "%q %o %d %d %d %d.%d %d.%d\n", path, stat.Mode, stat.Uid, stat.Gid, stat.Size,
+			stat.Mtim.Sec, stat.Mtim.Nsec, stat.Ctim.Sec, stat.Ctim.Nsec)
+		return nil
+	})
+}
+
+// ignored are the patterns of the folder's ignore file: the Dockerfile's own one, else .dockerignore.
+func ignored(sum hash.Hash, folder, dockerfile string) ([]string, error) {
+	candidates := []string{filepath.Join(folder, ".dockerignore")}
+	if dockerfile != "" {
+		candidates = append([]string{dockerfile + ".dockerignore"}, candidates...)
+	}
+	for _, path := range candidates {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		fmt.Fprintf(sum, "%q\n", text)
+		return ignorefile.ReadAll(strings.NewReader(string(text)))
+	}
+	return nil, nil
+}
+
+// whole says whether the layout holds the image with all its blobs.
+func (l layoutFolder) whole(root string) bool {
+	var node struct {
+		Config    *blobRef  `json:"config"`
+		Layers    []blobRef `json:"layers"`
+		Manifests []blobRef `json:"manifests"`
+	}
+	hexDigits, found := strings.CutPrefix(root, "sha256:")
+	if !found || strings.ContainsAny(hexDigits, "/.") {
+		return false
+	}
+	text, err := os.ReadFile(filepath.Join(l.blobs(), hexDigits))
+	if err != nil || json.Unmarshal(text, &node) != nil {
+		return false
+	}
+	for _, manifest := range node.Manifests {
+		if !l.whole(manifest.Digest) {
+			return false
+		}
+	}
+	blobs := node.Layers
+	if node.Config != nil {
+		blobs = append(blobs, *node.Config)
+	}
+	return !slices.ContainsFunc(blobs, func(b blobRef) bool {
+		info, err := os.Stat(filepath.Join(l.blobs(), strings.TrimPrefix(b.Digest, "sha256:")))
+		return err != nil || info.Size() != b.Size
+	})
+}
+
+type blobRef struct {
+	Digest string `json:"digest"`
+	Size   int64  `json:"size"`
+}
