@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/check"
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
@@ -22,12 +24,11 @@ type run struct {
 	owner   string
 	started time.Time
 	key     *opening
-	signer  *sign.Signer // once the key is open: from the end of the build on
 	book    *book
 }
 
 // begin opens what a run needs, and finds out what would stop it later: a folder that cannot be written, a registry that
-// cannot be served. The signing key takes its time and opens meanwhile.
+// cannot be served.
 func begin(ctx context.Context, cfg *config.Config, options Options) (*run, error) {
 	if len(cfg.Build.Platforms) > 1 {
 		return nil, fmt.Errorf("%w: a run takes one platform, and build.platforms names %s: run once for each, or use hallmark build",
@@ -37,7 +38,8 @@ func begin(ctx context.Context, cfg *config.Config, options Options) (*run, erro
 		return nil, err
 	}
 	now := time.Now()
-	r := &run{id: newRunID(now), owner: owner(), started: now, key: openKey(cfg.Sign), book: newBook()}
+	r := &run{id: newRunID(now), owner: owner(), started: now, key: newOpening(cfg.Sign), book: newBook()}
+	go compile(cfg.Check.Packs)
 	if err := os.MkdirAll(options.Home.run(r.id), 0o755); err != nil {
 		return nil, fmt.Errorf("%w: making the folder of the run: %w", verdict.ErrUsage, err)
 	}
@@ -58,6 +60,16 @@ func launchable(launches []config.Launch) error {
 		seen[slot] = true
 	}
 	return nil
+}
+
+// compile has the program's own packs compiled when check and promotion ask for them: that takes a processor for a moment,
+// which the build's beginning leaves free. What is wrong with a pack, whoever asks for it is told.
+func compile(packs []string) {
+	for _, name := range append(slices.Clone(packs), promotionPack) {
+		if slices.Contains(check.Names(), name) {
+			_, _ = check.Load("", name)
+		}
+	}
 }
 
 func (r *run) publicKey(home Home) string { return filepath.Join(home.run(r.id), "hallmark.pub") }

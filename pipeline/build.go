@@ -37,7 +37,7 @@ type imageSource = v1.Image
 // build makes the candidate.
 func (r *run) build(ctx context.Context) (c candidate, err error) {
 	err = r.book.step(ctx, stepBuild, func(ctx context.Context) (outcome, error) {
-		made, with, err := r.surroundings.build(ctx)
+		made, with, err := r.surroundings.build(ctx, r.key.start)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -49,7 +49,10 @@ func (r *run) build(ctx context.Context) (c candidate, err error) {
 			return outcome{}, err
 		}
 		r.book.candidate(c, with)
-		if made.CachedSteps == made.TotalSteps {
+		switch {
+		case with.unneeded:
+			return skip("nothing has changed since it was built on %s; %s", day(made.Finished), c.subject.Short()), nil
+		case made.CachedSteps == made.TotalSteps:
 			return skip("%s, all cached; %s", verdict.Plural(made.TotalSteps, "step"), c.subject.Short()), nil
 		}
 		return did("%s, %d cached; %s", verdict.Plural(made.TotalSteps, "step"), made.CachedSteps, c.subject.Short()), nil
@@ -59,19 +62,21 @@ func (r *run) build(ctx context.Context) (c candidate, err error) {
 
 // engineUsed says what built, and why that.
 type engineUsed struct {
-	Kind   engine.Kind
-	Reason string
+	Kind     engine.Kind
+	Reason   string
+	unneeded bool // nothing has changed, so it was not started
 }
 
 // build runs the build on the engine that the configuration chooses, and closes it again: what a build needs of memory
 // is not needed afterwards.
 //
-// Where nothing has changed since the last build, no engine is started at all.
-func (s *surroundings) build(ctx context.Context) (*build.Candidate, engineUsed, error) {
+// Where nothing has changed since the last build, no engine is started at all; where one is, beginning is called first.
+func (s *surroundings) build(ctx context.Context, beginning func()) (*build.Candidate, engineUsed, error) {
 	kind := engine.Would(engineAddress(s.cfg.Engine))
 	if made, same := build.Unchanged(ctx, s.buildOptions(), string(kind), s.resolve); same {
-		return made, engineUsed{Kind: kind, Reason: "it was not needed: nothing has changed since it built on " + day(made.Finished)}, nil
+		return made, engineUsed{Kind: kind, Reason: "not started, for nothing has changed", unneeded: true}, nil
 	}
+	beginning()
 	builder, err := engine.Choose(ctx, engine.Choice{Address: engineAddress(s.cfg.Engine), Embedded: s.engineOptions()})
 	if err != nil {
 		return nil, engineUsed{}, err
@@ -230,7 +235,7 @@ func Build(ctx context.Context, cfg *config.Config, options Options, output stri
 		return nil, err
 	}
 	defer s.close()
-	made, with, err := s.build(ctx)
+	made, with, err := s.build(ctx, func() {})
 	if err != nil {
 		return nil, err
 	}

@@ -104,6 +104,16 @@ func listed(kinds []config.EvidenceKind) string {
 // write leaves the report in the run's folder as HTML, Markdown and JSON.
 func (r *run) write(rep *report.Report) error {
 	folder := r.home.run(r.id)
+	if rep.StagingTag != "" {
+		// Whoever verifies needs the public key; without a key file this is the only place where it is.
+		public, err := r.key.public()
+		if err == nil {
+			err = os.WriteFile(r.publicKey(r.home), public, 0o644)
+		}
+		if err != nil {
+			return fmt.Errorf("writing the public key: %w", err)
+		}
+	}
 	rep.Path = filepath.Join(folder, "report.html")
 	for name, render := range map[string]func(*bytes.Buffer) error{
 		"report.html": func(b *bytes.Buffer) error { return report.HTML(b, *rep) },

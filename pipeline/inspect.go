@@ -56,7 +56,7 @@ func (in *Inspected) open(ctx context.Context, source string) (v1.Image, error) 
 	kind, path, _ := strings.Cut(source, ":")
 	switch {
 	case source == "":
-		made, _, err := in.surroundings.build(ctx)
+		made, _, err := in.surroundings.build(ctx, func() {})
 		if err != nil {
 			return nil, err
 		}

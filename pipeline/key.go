@@ -1,49 +1,87 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"os"
+	"sync"
 
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/sign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
-// opening is the signing key while it opens. That keeps one processor busy for a moment, on purpose (a stolen key file must
-// be slow to guess at), and the build need not wait for it.
+// opening is the signing key, which opens when somebody asks for it. That keeps one processor busy for a moment, on purpose
+// (a stolen key file must be slow to guess at): so it is asked for early where something will be built and signed, and
+// not at all where everything stands signed.
 type opening struct {
+	cfg    config.Sign
+	begin  sync.Once
 	done   chan struct{}
 	signer *sign.Signer
 	err    error
 }
 
-func openKey(cfg config.Sign) *opening {
-	o := &opening{done: make(chan struct{})}
-	go func() {
-		defer close(o.done)
-		o.signer, o.err = loadSigner(cfg)
-	}()
-	return o
+func newOpening(cfg config.Sign) *opening { return &opening{cfg: cfg, done: make(chan struct{})} }
+
+// start opens the key in the background. It may be called more than once.
+func (o *opening) start() {
+	o.begin.Do(func() {
+		go func() {
+			defer close(o.done)
+			o.signer, o.err = loadSigner(o.cfg)
+			if beside, found := publicBeside(o.cfg.Key); o.err == nil && found && !bytes.Equal(bytes.TrimSpace(beside), bytes.TrimSpace(o.signer.PublicPEM())) {
+				o.err = fmt.Errorf("%w: the public key beside %s belongs to another key: what this one signs would not verify with it", verdict.ErrUsage, o.cfg.Key)
+			}
+		}()
+	})
 }
 
-// whileKeyOpens builds, and then has the key. A key that does not open ends the build at once, and is the error.
-func (r *run) whileKeyOpens(ctx context.Context, build func(context.Context) (candidate, error)) (candidate, error) {
+// failed returns why the key did not open, as far as that is known by now.
+func (o *opening) failed() error {
+	select {
+	case <-o.done:
+		return o.err
+	default:
+		return nil
+	}
+}
+
+// get waits for the key.
+func (o *opening) get() (*sign.Signer, error) {
+	o.start()
+	<-o.done
+	return o.signer, o.err
+}
+
+// public is the key that verifies what the signing key signs: from the file beside it, or else from itself.
+func (o *opening) public() ([]byte, error) {
+	if pem, found := publicBeside(o.cfg.Key); found && o.cfg.Key != "" {
+		return pem, nil
+	}
+	signer, err := o.get()
+	if err != nil {
+		return nil, err
+	}
+	return signer.PublicPEM(), nil
+}
+
+// buildWhileKeyOpens builds. A key that does not open ends the build at once, and is the error.
+func (r *run) buildWhileKeyOpens(ctx context.Context) (candidate, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
-		if <-r.key.done; r.key.err != nil {
-			stop()
+		select {
+		case <-r.key.done:
+			if r.key.err != nil {
+				stop()
+			}
+		case <-ctx.Done():
 		}
 	}()
-	c, err := build(ctx)
-	if <-r.key.done; r.key.err != nil {
-		return c, r.key.err
-	}
-	r.signer = r.key.signer
-	// Whoever verifies needs the public key; without a key file this is the only place where it is.
-	if writing := os.WriteFile(r.publicKey(r.home), r.signer.PublicPEM(), 0o644); err == nil && writing != nil {
-		err = fmt.Errorf("%w: writing the public key: %w", verdict.ErrUsage, writing)
+	c, err := r.build(ctx)
+	if failed := r.key.failed(); failed != nil {
+		return c, failed
 	}
 	return c, err
 }

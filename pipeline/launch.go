@@ -134,10 +134,14 @@ func (r *run) testify(ctx context.Context, s staged, result *launch.Result, inpu
 	if err != nil {
 		return err
 	}
-	if err := r.signer.Attest(ctx, r.registry, statement, sign.AttestOptions{Tags: r.cfg.Sign.Tags}); err != nil {
+	signer, err := r.key.get()
+	if err != nil {
 		return err
 	}
-	r.book.signed(r.signer, false, []evidence.Statement{statement})
+	if err := signer.Attest(ctx, r.registry, statement, sign.AttestOptions{Tags: r.cfg.Sign.Tags}); err != nil {
+		return err
+	}
+	r.book.signed(signer, false, []evidence.Statement{statement})
 	return nil
 }
 

@@ -24,7 +24,11 @@ func (r *run) promote(ctx context.Context, s staged) error {
 		if len(r.cfg.Promote.Tags) == 0 {
 			return skip("hallmark.yaml names no golden tag"), nil
 		}
-		judged, err := r.judge(ctx, s.subject, [][]byte{r.signer.PublicPEM()})
+		public, err := r.key.public()
+		if err != nil {
+			return outcome{}, err
+		}
+		judged, err := r.judge(ctx, s.subject, [][]byte{public})
 		if err != nil {
 			return outcome{}, err
 		}
@@ -32,13 +36,19 @@ func (r *run) promote(ctx context.Context, s staged) error {
 		if err := blocked(judged.Findings); err != nil {
 			return outcome{}, err
 		}
-		m := mover{surroundings: r.surroundings, signer: r.signer, by: r.owner, run: r.id, policy: judged.Packs[0]}
+		m := mover{surroundings: r.surroundings, signer: r.key.get, by: r.owner, run: r.id, policy: judged.Packs[0]}
 		golden, err := m.move(ctx, s.subject, s.manifest, r.cfg.Promote.Tags)
 		r.book.write(func(rep *report.Report) { rep.Golden = golden })
 		if err != nil {
 			return outcome{}, err
 		}
-		r.book.signed(r.signer, false, m.recorded)
+		if len(m.recorded) > 0 {
+			signer, err := r.key.get()
+			if err != nil {
+				return outcome{}, err
+			}
+			r.book.signed(signer, false, m.recorded)
+		}
 		return promoted(golden), nil
 	})
 }
@@ -130,7 +140,7 @@ func ageLimit(limit time.Duration) string {
 // mover moves golden tags and signs the record of each move.
 type mover struct {
 	*surroundings
-	signer   *sign.Signer
+	signer   func() (*sign.Signer, error)
 	by       string
 	run      string
 	policy   check.PackRef
@@ -174,7 +184,11 @@ func (m *mover) record(ctx context.Context, record promote.Record) error {
 		if err != nil {
 			return err
 		}
-		if err := m.signer.Attest(ctx, m.registry, statement, sign.AttestOptions{Tags: m.cfg.Sign.Tags}); err != nil {
+		signer, err := m.signer()
+		if err != nil {
+			return err
+		}
+		if err := signer.Attest(ctx, m.registry, statement, sign.AttestOptions{Tags: m.cfg.Sign.Tags}); err != nil {
 			return fmt.Errorf("%s has moved, but the record of it could not be stored: %w", move.Subject().Tagged(move.Tag), err)
 		}
 		m.recorded = append(m.recorded, statement)
@@ -182,9 +196,11 @@ func (m *mover) record(ctx context.Context, record promote.Record) error {
 	return promote.Settle(m.home.journals(), record)
 }
 
+const promotionPack = "promotion"
+
 // promotionPolicy is the pack that judges promotions.
 func promotionPolicy(cfg *config.Config) (*check.Pack, error) {
-	packs, err := check.Load(cfg.Dir, "promotion")
+	packs, err := check.Load(cfg.Dir, promotionPack)
 	if err != nil {
 		return nil, err
 	}

@@ -26,8 +26,8 @@ func Run(ctx context.Context, cfg *config.Config, options Options) (*report.Repo
 	}
 	defer r.close()
 	err = r.sentence(r.watch(ctx))
-	if <-r.key.done; r.key.err != nil {
-		return nil, r.key.err // as if it had been known at once
+	if failed := r.key.failed(); failed != nil {
+		return nil, failed // as if it had been known at once
 	}
 	return r.finish(interrupted(ctx, err))
 }
@@ -41,7 +41,7 @@ func interrupted(ctx context.Context, err error) error {
 }
 
 func (r *run) sentence(ctx context.Context) error {
-	candidate, err := r.whileKeyOpens(ctx, r.build)
+	candidate, err := r.buildWhileKeyOpens(ctx)
 	if err != nil {
 		return err
 	}

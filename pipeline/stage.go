@@ -43,11 +43,15 @@ func (r *run) stage(ctx context.Context, c candidate, found assay, standing stan
 			wanted = append(standing.statements(), statements...)
 		}
 		if len(wanted) > 0 || !standing.signed {
-			options := sign.AttestOptions{Signature: !standing.signed, Tags: r.cfg.Sign.Tags}
-			if err := r.signer.AttestAll(ctx, r.registry, s.subject, wanted, options); err != nil {
+			signer, err := r.key.get()
+			if err != nil {
 				return outcome{}, err
 			}
-			r.book.signed(r.signer, !standing.signed, statements)
+			options := sign.AttestOptions{Signature: !standing.signed, Tags: r.cfg.Sign.Tags}
+			if err := signer.AttestAll(ctx, r.registry, s.subject, wanted, options); err != nil {
+				return outcome{}, err
+			}
+			r.book.signed(signer, !standing.signed, statements)
 		}
 		tag, written, err := r.stagingTag(ctx, s, standing)
 		if err != nil {

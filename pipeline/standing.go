@@ -30,7 +30,11 @@ func (r *run) standing(ctx context.Context, s subject.Subject) (standing, error)
 	if err != nil {
 		return standing{}, r.laterIfUnreachable(ctx, err)
 	}
-	found, err := sign.Verify(ctx, r.registry, s, sign.Policy{Keys: [][]byte{r.signer.PublicPEM()}, MaxAge: r.fresh()})
+	public, err := r.key.public()
+	if err != nil {
+		return standing{}, err
+	}
+	found, err := sign.Verify(ctx, r.registry, s, sign.Policy{Keys: [][]byte{public}, MaxAge: r.fresh()})
 	if err != nil {
 		return standing{}, r.laterIfUnreachable(ctx, err)
 	}

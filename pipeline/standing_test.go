@@ -20,7 +20,7 @@ func TestOldEvidenceIsMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newStaged(t, inProcess(t), signer)
-	r := &run{surroundings: s.surroundings, signer: signer}
+	r := &run{surroundings: s.surroundings, key: opened(signer)}
 	for _, c := range []struct {
 		allowed time.Duration
 		stands  bool
@@ -56,4 +56,11 @@ func TestLaunchable(t *testing.T) {
 			t.Errorf("%v, want a usage error with %q", err, want)
 		}
 	}
+}
+
+// opened is a key that need not be opened any more.
+func opened(signer *sign.Signer) *opening {
+	o := newOpening(config.Sign{})
+	o.begin.Do(func() { o.signer = signer; close(o.done) })
+	return o
 }

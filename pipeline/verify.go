@@ -129,7 +129,7 @@ func (s *surroundings) promote(ctx context.Context, signer *sign.Signer, keys []
 	if err != nil {
 		return nil, verified, err
 	}
-	m := mover{surroundings: s, signer: signer, by: owner(), run: newRunID(time.Now()), policy: policy.Ref()}
+	m := mover{surroundings: s, signer: func() (*sign.Signer, error) { return signer, nil }, by: owner(), run: newRunID(time.Now()), policy: policy.Ref()}
 	golden, err := m.move(ctx, verified.Subject, manifest, tags)
 	return golden, verified, err
 }
