@@ -189,15 +189,6 @@ func (o outcome) step(t *testing.T, name string) report.Step {
 	return report.Step{}
 }
 
-// log is everything that was told while the call ran, one line each.
-func (o outcome) log() string {
-	var b strings.Builder
-	for _, event := range o.events {
-		fmt.Fprintln(&b, event.Step, event.Kind, event.Name, event.Text, event.Err)
-	}
-	return b.String()
-}
-
 // at is a watcher that acts once, at the first event that matches.
 func at(match func(progress.Event) bool, act func(*call)) watcher {
 	over := false
