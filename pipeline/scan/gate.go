@@ -150,6 +150,19 @@ func (g *gate) unreadable(p problem) verdict.Finding {
 	return finding
 }
 
+// nameless makes the finding of packages that nothing can be matched with, because no file says which system they are of.
+// Without it, deleting one small file would hide every vulnerability of the system.
+func (g *gate) nameless(packages int) verdict.Finding {
+	finding := verdict.Finding{
+		ID: "scan.no-system", Kind: "vulnerability", Severity: verdict.High, Title: "no file says which system this is",
+		Message: fmt.Sprintf("%s of the system cannot be matched with the database: the image has packages, and none of the files that name the system (/etc/debian_version, /etc/os-release, …)",
+			verdict.Plural(packages, "package")),
+		Remedy: "Leave the file that names the system in the image; if the packages are known to be harmless, except scan.no-system with a reason",
+	}
+	g.judge(&finding, g.options.FailOn != "")
+	return finding
+}
+
 func (g *gate) place(diffID, file string) verdict.Place {
 	place := verdict.Place{File: absolute(file), Layer: diffID}
 	if at, known := g.layers[diffID]; known {

@@ -420,3 +420,19 @@ func TestWantsNoOrdinaryFile(t *testing.T) {
 		}
 	}
 }
+
+// Without the file that names the system nothing of it can be matched: deleting that file must not make an image clean.
+func TestNamelessSystemFails(t *testing.T) {
+	t.Parallel()
+	packages := imagetest.Text("var/lib/dpkg/status", "Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2-1\n\n")
+	r := scan(t, options(), imagetest.Image(t, v1.Config{}, imagetest.Layer(packages)))
+	if f := find(t, r, "scan.no-system"); !f.Blocking || !strings.Contains(f.Message, "1 package of the system") || r.Verdict != verdict.Fail {
+		t.Errorf("verdict %s, finding %+v", r.Verdict, f)
+	}
+	named := scan(t, options(), imagetest.Image(t, v1.Config{}, imagetest.Layer(packages, imagetest.Text("etc/debian_version", "12.9\n"))))
+	for _, f := range named.Findings {
+		if f.ID == "scan.no-system" {
+			t.Errorf("a system that says its name: %+v", f)
+		}
+	}
+}

@@ -88,6 +88,9 @@ func Run(ctx context.Context, contents *image.Contents, database *Database, o Op
 			run.Findings = append(run.Findings, g.unreadable(p))
 		}
 	}
+	if len(items.packages) > 0 && !items.os.Detected() && items.repository == nil {
+		run.Findings = append(run.Findings, g.nameless(len(items.packages)))
+	}
 	run.notes(eosl)
 	run.report = run.trivyReport(eosl)
 	verdict.Sort(run.Findings)
