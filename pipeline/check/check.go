@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -128,7 +129,10 @@ func run(ctx context.Context, about About, req request, packs []*Pack, waivers [
 	if err := knownParams(req.params, packs); err != nil {
 		return result, err
 	}
-	for _, pack := range packs {
+	answers := make([]answer, len(packs))
+	var asked sync.WaitGroup
+	defer asked.Wait()
+	for i, pack := range packs {
 		if pack.About != about {
 			return result, fmt.Errorf("%w: the pack %s judges a %s, not a %s", verdict.ErrUsage, pack.Name, pack.About, about)
 		}
@@ -136,15 +140,20 @@ func run(ctx context.Context, about About, req request, packs []*Pack, waivers [
 		if err != nil {
 			return result, err
 		}
-		found, err := pack.evaluate(ctx, req, settings)
-		if err != nil {
-			return result, err
+		asked.Go(func() { // side by side; their answers are read in their order
+			answers[i].found, answers[i].err = pack.evaluate(ctx, req, settings)
+			for j := range answers[i].found {
+				answers[i].found[j].Blocking = answers[i].found[j].Severity.AtLeast(floor)
+				pack.soften(&answers[i].found[j], req.now)
+			}
+		})
+	}
+	asked.Wait()
+	for i, pack := range packs {
+		if answers[i].err != nil {
+			return result, answers[i].err
 		}
-		for i := range found {
-			found[i].Blocking = found[i].Severity.AtLeast(floor)
-			pack.soften(&found[i], req.now)
-		}
-		result.Findings = append(result.Findings, found...)
+		result.Findings = append(result.Findings, answers[i].found...)
 		result.Packs = append(result.Packs, pack.Ref())
 		result.Rules += len(pack.Rules)
 	}
@@ -154,6 +163,12 @@ func run(ctx context.Context, about About, req request, packs []*Pack, waivers [
 	var err error
 	result.Inputs, err = inputs(req, packs, waivers)
 	return result, err
+}
+
+// answer is what one pack says.
+type answer struct {
+	found []verdict.Finding
+	err   error
 }
 
 // evaluate asks the pack's rules.

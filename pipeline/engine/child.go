@@ -104,7 +104,8 @@ var passedOn = []string{
 }
 
 func childEnvironment(env []string) []string {
-	var out []string
+	// The collector begins late, from the first moment on; softMemory bounds what that may cost.
+	out := []string{"GOGC=400"}
 	for _, entry := range env {
 		name, _, _ := strings.Cut(entry, "=")
 		if slices.Contains(passedOn, strings.ToUpper(name)) {
