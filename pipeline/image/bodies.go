@@ -33,6 +33,8 @@ func keeperOf(file string, size int64) keeper {
 		return shadowStates
 	case "etc/environment":
 		return pathAssignments
+	case pamSu:
+		return whole
 	case "var/lib/dpkg/status":
 		return dpkgPackages
 	case "lib/apk/db/installed", "usr/lib/apk/db/installed":

@@ -19,7 +19,7 @@ import (
 
 // formatVersion is the version of what a record holds and how it is written. It rises with every change of either,
 // keeperOf and the parsers included, so that older records are read again from their layers.
-const formatVersion = 1
+const formatVersion = 2
 
 // cache keeps what layers hold, one file per layer: the record as gob, zstd's checksum over it.
 type cache struct {

@@ -3,6 +3,7 @@ package image
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -36,6 +37,7 @@ func (c *Contents) Facts(options FactsOptions) (*Facts, error) {
 		return nil, err
 	}
 	facts.Scripts = t.scriptFacts()
+	facts.PAM = t.pamFacts()
 	c.layerFacts(facts)
 	facts.Caches = c.cacheFacts()
 	if facts.Files, err = t.fileFacts(options.Files, limits); err != nil {
@@ -89,6 +91,26 @@ func (t *tree) scriptFacts() map[string]string {
 		scripts["/"+at] = string(t.layers[own.layer].Bodies[own.path])
 	}
 	return scripts
+}
+
+// pamSu says who may become whom.
+const pamSu = "etc/pam.d/su"
+
+func (t *tree) pamFacts() map[string][]string {
+	services := map[string][]string{}
+	body, found := t.body(pamSu)
+	if !found {
+		return services
+	}
+	rules := []string{}
+	for line := range strings.Lines(body) {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.Join(strings.Fields(line), " "); line != "" {
+			rules = append(rules, line)
+		}
+	}
+	services["su"] = rules
+	return services
 }
 
 // timestamp is empty for the zero time.

@@ -25,6 +25,7 @@ type Facts struct {
 	Groups  []GroupFact         `json:"groups" jsonschema_description:"/etc/group."`
 	Files   map[string]FileFact `json:"files" jsonschema_description:"By path, the files that policies asked for, and always: setuid and setgid files, files with capabilities, world-writable folders without the sticky bit, devices."`
 	Scripts map[string]string   `json:"scripts" jsonschema_description:"By path, the text of small scripts (under 32 KiB): those with entrypoint in their name, *.sh in /usr/local/bin, and any at the root or directly under /opt. Secrets are masked by their shape."`
+	PAM     map[string][]string `json:"pam" jsonschema_description:"By service, the lines of its file in /etc/pam.d without comments: only su, and only where the image has it."`
 	Layers  []LayerFact         `json:"layers" jsonschema_description:"Layers, bottom first."`
 	History []HistoryFact       `json:"history" jsonschema_description:"The image's history, oldest first."`
 	Size    SizeFact            `json:"size" jsonschema_description:"Bytes of all layers together."`

@@ -51,6 +51,7 @@ func sparkImage(t *testing.T) v1.Image {
 		text("etc/passwd", "root:x:0:0:root:/root:/bin/bash\nold:$1$salt$hash:7:7::/:/bin/sh\nnologin:*:8:8::/:/bin/false\n"),
 		text("etc/group", "root:x:0:\naudio:*:29:spark\n"),
 		text("etc/shadow", "root:*:19000:0:99999:7:::\n"),
+		text("etc/pam.d/su", "# who may become root\n\nauth\tsufficient pam_rootok.so # root\nauth required   pam_wheel.so use_uid\n"),
 		exec("usr/bin/bash"), imagetest.File{Path: "usr/bin/su", Mode: 0o4755, Body: "su"},
 		text("var/lib/dpkg/status", strings.Split(dpkgStatus, "\n\n")[1]),
 		text("var/lib/apt/lists/deb.debian.org_main", "12345"), text("var/lib/apt/lists/lock", ""),

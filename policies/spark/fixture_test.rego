@@ -32,6 +32,7 @@ good := testing.facts_with({
 		"/etc/passwd": testing.file("0664"),
 	}]),
 	"scripts": {"/opt/entrypoint.sh": entrypoint},
+	"pam": {"su": ["auth sufficient pam_rootok.so", "auth required pam_wheel.so use_uid"]},
 })
 
 entrypoint := `#!/usr/bin/env bash

@@ -73,3 +73,21 @@ deny.pyspark_python contains sprintf("%s is %s, which is not on PATH", [name, va
 	not contains(value, "/")
 	not input.facts.commands[value]
 }
+
+# METADATA
+# title: Becoming root with su is for members of wheel
+# description: Spark's own image lets nobody else try, whatever root's password is.
+# custom:
+#   severity: low
+#   remedy: Add the line "auth required pam_wheel.so use_uid" to /etc/pam.d/su.
+#   source: https://github.com/apache/spark/blob/v3.5.7/resource-managers/kubernetes/docker/src/main/dockerfiles/spark/Dockerfile
+#   effective: 2025-01-01
+deny.su contains {"message": "/etc/pam.d/su lets every user try to become root", "file": "/etc/pam.d/su"} if {
+	rules := input.facts.pam.su
+	not asks_for_wheel(rules)
+}
+
+asks_for_wheel(rules) if {
+	some rule in rules
+	regex.match(`^auth\s+(required|requisite)\s+(\S*/)?pam_wheel\.so(\s|$)`, rule)
+}

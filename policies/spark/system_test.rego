@@ -35,3 +35,15 @@ test_pyspark_python_allows_known_ones_and_paths if {
 	deny.pyspark_python == set() with input as env("PYSPARK_PYTHON", "/opt/venv/bin/python")
 	deny.pyspark_python == set() with input as good
 }
+
+test_su_denies_every_user if {
+	finding := {"message": "/etc/pam.d/su lets every user try to become root", "file": "/etc/pam.d/su"}
+	deny.su == {finding} with input as facts({"pam": {"su": ["auth sufficient pam_rootok.so"]}})
+	deny.su == {finding} with input as facts({"pam": {"su": ["auth sufficient pam_wheel.so trust"]}})
+}
+
+test_su_allows_wheel_and_no_su if {
+	deny.su == set() with input as good
+	deny.su == set() with input as object.union(good, {"facts": {"pam": {"su": ["auth requisite /lib/security/pam_wheel.so"]}}})
+	deny.su == set() with input as json.remove(good, ["facts/pam/su"])
+}
