@@ -143,6 +143,9 @@ func (c *chain) buildArgs(output string) []string {
 		"--local", "context=" + g.context, "--local", "dockerfile=" + g.context, "--opt", "build-arg:SOURCE_DATE_EPOCH=" + g.epoch,
 		"--metadata-file", c.folder("metadata.json"), "--output", output,
 	}
+	if g.mirror != "" {
+		args = append(args, "--opt", "build-arg:HTTP_PROXY="+g.mirror)
+	}
 	if g.layout != "" {
 		args = append(args, "--oci-layout", "base="+g.layout, "--opt", "context:"+g.base+"=oci-layout://base@"+g.digest)
 	}

@@ -83,6 +83,9 @@ func (h *hallmark) command(ctx context.Context, more ...string) *exec.Cmd {
 		"run", g.context, "--home", h.home(), "--set", "launch=[]", "--set", "scan.database.from=demo",
 		"--set", "sign.key=file:" + g.key, "--set", "sign.password=file:" + g.password,
 	}
+	if g.mirror != "" {
+		args = append(args, "--build-arg", "HTTP_PROXY="+g.mirror)
+	}
 	if g.layout != "" {
 		args = append(args, "--build-context", g.base+"=oci-layout://"+g.layout+"@"+g.digest)
 	}

@@ -33,6 +33,9 @@ func prepare(ctx context.Context, s settings) (*given, error) {
 	if g.original, err = os.ReadFile(g.top); err != nil {
 		return nil, err
 	}
+	if g.mirror, err = serveMirror(ctx, filepath.Join(s.work, "mirror")); err != nil {
+		return nil, err
+	}
 	if err := g.makeKey(ctx, s); err != nil {
 		return nil, err
 	}

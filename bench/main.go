@@ -26,6 +26,7 @@ type settings struct {
 	cold      int // rounds
 	warm      int
 	sizes     []string // of generated images, for memory
+	generated string   // folder for what they are made of
 	out       string
 }
 
@@ -41,6 +42,7 @@ func main() {
 	flag.IntVar(&s.cold, "cold", 3, "rounds of the cold scenario")
 	flag.IntVar(&s.warm, "warm", 7, "rounds of the other scenarios")
 	flag.StringVar(&sizes, "sizes", "100MB,1GB,5GB", "sizes of the generated images whose memory is measured")
+	flag.StringVar(&s.generated, "generated", "", "folder for the files of generated images, as large as the largest; empty: below -work")
 	flag.StringVar(&s.out, "out", "", "file that gets the table too")
 	flag.Parse()
 	s.chains, s.scenarios, s.sizes = words(chains), words(scenarios), words(sizes)
@@ -63,6 +65,9 @@ func run(ctx context.Context, s settings) error {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return err
 		}
+	}
+	if s.generated == "" {
+		s.generated = s.work
 	}
 	if err := os.MkdirAll(s.work, 0o755); err != nil {
 		return err

@@ -42,7 +42,7 @@ func measureMemory(ctx context.Context, s settings) ([]peak, error) {
 
 func measureOne(ctx context.Context, s settings, size string, bytes int64) (peak, error) {
 	p := peak{image: size}
-	g := &given{context: filepath.Join(s.work, "generated")}
+	g := &given{context: filepath.Join(s.generated, "hallmark-generated")}
 	h := &hallmark{settings: s, given: g}
 	s.work = filepath.Join(s.work, "memory")
 	h.settings = s

@@ -19,7 +19,7 @@ var version = "dev"
 // begins late, and works as hard as it must once the heap is larger than softMemory. GOGC and GOMEMLIMIT say otherwise.
 const (
 	latePercent = 400
-	softMemory  = 256 << 20
+	softMemory  = 160 << 20
 )
 
 func main() {

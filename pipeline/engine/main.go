@@ -25,7 +25,7 @@ const (
 
 const (
 	// softMemory makes the collector work harder above it; it refuses nothing.
-	softMemory = 256 << 20
+	softMemory = 128 << 20
 	// stopGrace is how long running builds may take to end once the parent has let go.
 	stopGrace = 2 * time.Second
 )
