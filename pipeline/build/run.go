@@ -3,9 +3,7 @@ package build
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/moby/buildkit/frontend/dockerfile/builder"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
@@ -75,7 +72,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 		layout: layout, refiner: newRefiner(layout, o.Compression), explicit: o.SourceDateEpoch,
 		imageEpoch: dated, referenced: map[digest.Digest]bool{},
 	}
-	if a.export, err = newExport(layout, a.have, e.LinkBlob); err != nil {
+	if a.export, err = newExport(layout, scratch, a.have, e.LinkBlob); err != nil {
 		return nil, fmt.Errorf("the folder for the build's result: %w", err)
 	}
 	defer a.export.close()
@@ -126,26 +123,28 @@ func solve(ctx context.Context, e *engine.Engine, o Options, named contexts, sec
 	go func() { watched.watch(ctx, status); close(done) }()
 	alive, stop := e.While(ctx)
 	defer stop()
+	ahead := &early{engine: e, a: a, watched: watched, over: make(chan struct{})}
 	response, err := e.Client().Build(alive, opt, "", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
 		w.Client = c
 		result, err := builder.Build(ctx, w)
 		if err != nil {
 			return nil, err
 		}
-		return result, a.learn(result)
+		if err := a.learn(result); err != nil {
+			return nil, err
+		}
+		ahead.follow(alive, result)
+		return result, nil
 	}, status)
 	<-done
 	if err != nil {
+		stop()
+	}
+	ahead.stop()
+	if err != nil {
 		return root, err
 	}
-	text, err := base64.StdEncoding.DecodeString(response.ExporterResponse[exptypes.ExporterImageDescriptorKey])
-	if err == nil {
-		err = json.Unmarshal(text, &root)
-	}
-	if err != nil {
-		return root, fmt.Errorf("the engine's answer names no image: %w", err)
-	}
-	return root, nil
+	return descriptorOf(response)
 }
 
 func assemble(ctx context.Context, a *assembly, exported ocispecs.Descriptor) (root ocispecs.Descriptor, err error) {
@@ -170,9 +169,9 @@ func solveOptions(o Options, named contexts, secrets secretStore, a *assembly) (
 	if err != nil {
 		return client.SolveOpt{}, usage("the Dockerfile %s: %v", o.Dockerfile, err)
 	}
-	locals := map[string]fsutil.FS{"context": files, "dockerfile": beside}
+	locals := map[string]fsutil.FS{"context": newPaced(files), "dockerfile": beside}
 	for name, local := range named.locals {
-		locals[name] = local
+		locals[name] = newPaced(local)
 	}
 	sum := sha256.Sum256([]byte(o.Context))
 	opt := client.SolveOpt{
@@ -184,12 +183,7 @@ func solveOptions(o Options, named contexts, secrets secretStore, a *assembly) (
 		Session:      []session.Attachable{secretsprovider.NewSecretProvider(secrets)},
 		CacheImports: caches(o.CacheFrom),
 		CacheExports: caches(o.CacheTo),
-		Exports: []client.ExportEntry{{
-			Type: client.ExporterOCI,
-			// Raw layers: they are dated first and compressed once, here.
-			Attrs:       map[string]string{"tar": "false", "compression": "uncompressed", "oci-mediatypes": "true"},
-			OutputStore: a.export,
-		}},
+		Exports:      []client.ExportEntry{rawLayers(a.export)},
 	}
 	if o.Credentials != nil {
 		opt.Session = append(opt.Session, engine.Credentials(o.Credentials))
