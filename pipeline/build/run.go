@@ -58,12 +58,15 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 	defer lock.Close()
 	layout.forget()
 	// Taken before the engine reads anything: what changes meanwhile is then seen as a change next time.
-	dated := imageEpoch(ctx, o)
-	inputs, err := fingerprint(ctx, o, string(e.Kind()), dated)
-	if err != nil {
-		return nil, err
+	seen := o.Glance
+	if seen == nil {
+		now := Look(ctx, o, string(e.Kind()))
+		seen = &now
 	}
-
+	if seen.err != nil {
+		return nil, seen.err
+	}
+	dated := seen.dated
 	if dated == nil {
 		progress.From(ctx).Notef("the image is dated like its base: no source date was given, and the context is not under git")
 	}
@@ -93,7 +96,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 		SourceDateEpoch: a.date, LayerEpoch: a.epoch, Started: started, Finished: time.Now(),
 	}
 	candidate.CachedSteps, candidate.TotalSteps = watched.counts()
-	layout.remember(inputs, candidate)
+	layout.remember(seen.fingerprint, candidate)
 	return candidate, nil
 }
 
