@@ -33,7 +33,7 @@ func packagedContext(ctx context.Context, g *given, s settings) error {
 		if _, err := os.Stat(out); err == nil {
 			continue // of an earlier run
 		}
-		cmd := exec.CommandContext(ctx, s.hallmark, append([]string{"build", g.context, "--home", filepath.Join(dir, "home"), "--set", "build.target="+stage, "--to", out}, h.contexts()...)...)
+		cmd := exec.CommandContext(ctx, s.hallmark, append([]string{"build", g.context, "--home", filepath.Join(dir, "home"), "--set", "build.target=" + stage, "--to", out}, h.contexts()...)...)
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("building the stage %s: %w", stage, err)
