@@ -13,6 +13,7 @@ import (
 	"github.com/moby/buildkit/client"
 	"google.golang.org/grpc"
 
+	"github.com/hallmark-ci/hallmark/pipeline/lock"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -74,7 +75,9 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	if err := os.MkdirAll(o.Root, 0o700); err != nil {
 		return nil, fmt.Errorf("the engine's state folder: %w", err)
 	}
-	locked, err := lock(ctx, o.Root, o.LockWait)
+	locked, err := lock.Take(ctx, lock.Folder{
+		Path: o.Root, File: "engine.lock", What: "the engine's state folder", Code: "engine.busy", Wait: o.LockWait,
+	})
 	if err != nil {
 		return nil, err
 	}
