@@ -28,7 +28,7 @@ import (
 const stampName = ".hallmark-build.json"
 
 // stampFormat changes when the fingerprint, the stamp, or what a build makes of the same inputs does.
-const stampFormat = "1"
+const stampFormat = "2"
 
 type stamp struct {
 	Fingerprint string     `json:"fingerprint"`

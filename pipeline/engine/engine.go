@@ -40,6 +40,7 @@ type Engine struct {
 	child       *child
 
 	closing atomic.Bool
+	silent  atomic.Bool // it does not answer any more; of another engine than the embedded one
 }
 
 // Client is the connection; it stays the Engine's and is closed with it.
