@@ -26,11 +26,15 @@ const (
 	CodeNotFound    = "registry.not-found"    // 404
 	CodeConflict    = "registry.conflict"     // 412, 409: someone else was first
 	CodeRefused     = "registry.refused"      // any other 4xx
-	CodeAnswer      = "registry.answer"       // an answer that no registry gives: HTML, wrong digest, too large
+	CodeTooManyTags = "registry.too-many-tags"
+	CodeAnswer      = "registry.answer" // an answer that no registry gives: HTML, wrong digest, too large
 )
 
 // ErrNotFound marks what the registry does not have.
 var ErrNotFound = errors.New("not found")
+
+// ErrTagsUnlisted marks a list of tags that could not be read to its end, because it is too long or has none.
+var ErrTagsUnlisted = errors.New("the list of tags has no end in reach")
 
 // ErrUncertain marks a write of which it is not known whether it took effect: the answer was lost on the way. Only
 // reading back tells.
