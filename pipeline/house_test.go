@@ -22,6 +22,7 @@ var storeys = []struct {
 	{"pipeline/secret", 0},
 	{"pipeline/progress", 0},
 	{"pipeline/lock", 0},
+	{"pipeline/foreign", 0},
 	{"pipeline/registry", 1},
 	{"pipeline/image", 1},
 	{"pipeline/evidence", 1},

@@ -34,7 +34,7 @@ func (c *Client) Head(ctx context.Context, repository, tag string) (digest strin
 	}
 	if said := resp.Header.Get("Docker-Content-Digest"); said != "" {
 		if _, err := v1.NewHash(said); err != nil {
-			return "", false, answerError(doing, object, "the registry names the digest %q, which is none", clip(said))
+			return "", false, answerError(doing, object, "the registry names the digest %q, which is none", quoted(said))
 		}
 		return said, true, nil
 	}
