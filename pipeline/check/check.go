@@ -162,7 +162,7 @@ func run(ctx context.Context, about About, req request, packs []*Pack, waivers [
 	verdict.Sort(result.Findings)
 	result.Verdict = verdict.Of(result.Findings)
 	var err error
-	result.Inputs, err = inputs(req, packs, waivers)
+	result.Inputs, err = inputs(req, packs, waivers, method())
 	return result, err
 }
 
