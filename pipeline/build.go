@@ -17,18 +17,26 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/evidence"
 	"github.com/hallmark-ci/hallmark/pipeline/image"
+	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
-// candidate is the image that the run is about: on disk, by digest.
+// candidate is the image that the run is about: on disk, by digest. Its layout is the run's own until it is released.
 type candidate struct {
 	subject subject.Subject
 	image   imageSource
 	made    *build.Candidate
 	known   check.BuildFacts // what only the build knows, for the packs
 	builder string           // which engine built it
+}
+
+// release gives up what lies on disk of the candidate.
+func (c candidate) release(ctx context.Context) {
+	if err := c.made.Release(); err != nil {
+		progress.From(ctx).Warnf("The candidate in %s stays on disk until the next build: %v", c.made.Layout, err)
+	}
 }
 
 // imageSource is an image whose layers can be read again and again.
@@ -110,7 +118,9 @@ func (s *surroundings) engineOptions() engine.Options {
 	if root == "" {
 		root = s.home.buildEngine()
 	}
-	return engine.Options{Root: root, PlainHTTP: s.cfg.Registry.PlainHTTP, Mirrors: s.mirrors()}
+	return engine.Options{
+		Root: root, PlainHTTP: s.cfg.Registry.PlainHTTP, Mirrors: s.mirrors(), LockWait: time.Duration(s.cfg.Engine.Wait),
+	}
 }
 
 // mirrors sends what is meant for the embedded registry to where it listens in this run.
@@ -125,7 +135,7 @@ func (s *surroundings) buildOptions() build.Options {
 	cfg := s.cfg.Build
 	o := build.Options{
 		Context: cfg.Context, Dockerfile: cfg.Dockerfile, Target: cfg.Target,
-		Layout:    s.home.layout(s.repository, cfg.Context),
+		Layout: s.home.layout(s.repository, cfg.Context), Wait: time.Duration(s.cfg.Engine.Wait),
 		Platforms: cfg.Platforms, Args: cfg.Args, Labels: cfg.Labels, Secrets: cfg.Secrets, Contexts: cfg.Contexts,
 		NoCache: cfg.NoCache, CacheFrom: caches(cfg.Cache.From), CacheTo: caches(cfg.Cache.To),
 		Compression: build.Compression(cfg.Compression),
@@ -242,8 +252,9 @@ func Build(ctx context.Context, cfg *config.Config, options Options, output stri
 	if err != nil {
 		return nil, err
 	}
+	defer candidate{made: made}.release(ctx)
 	built := &Built{
-		Digest: made.Digest, Layout: made.Layout, Platforms: made.Platforms, Engine: with.Reason,
+		Digest: made.Digest, Layout: s.buildOptions().Layout, Platforms: made.Platforms, Engine: with.Reason,
 		Steps: made.TotalSteps, Cached: made.CachedSteps, Elapsed: made.Finished.Sub(made.Started),
 	}
 	for _, base := range made.Bases {

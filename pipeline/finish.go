@@ -51,7 +51,7 @@ func (r *run) conclude(rep *report.Report, err error) {
 		rep.Headline = "Interrupted; everything that was launched has been taken down"
 		rep.Next = "Run again: what is signed already is not repeated"
 	case known != nil:
-		rep.Headline, rep.Next = known.Doing, known.Remedy
+		rep.Headline, rep.Next = strings.TrimSpace(known.Doing+" "+known.Object), known.Remedy
 		if known.Cause != nil {
 			cause, _, _ := strings.Cut(known.Cause.Error(), "\n") // what stands below it, the step shows
 			rep.Headline += ": " + cause

@@ -21,6 +21,8 @@ var storeys = []struct {
 	{"pipeline/verdict", 0},
 	{"pipeline/secret", 0},
 	{"pipeline/progress", 0},
+	{"pipeline/lock", 0},
+	{"pipeline/foreign", 0},
 	{"pipeline/registry", 1},
 	{"pipeline/image", 1},
 	{"pipeline/evidence", 1},

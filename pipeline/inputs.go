@@ -16,11 +16,14 @@ import (
 
 // The inputs of a gate are all that decided its result besides the image. Evidence whose inputs are the same need not
 // be made again. What check depends on, check itself says (check.Inputs).
+//
+// The code of the gates is among them, by the methods that their rooms name: not by the program's version, for most
+// releases change nothing that a verdict depends on. TestMethods sees to it that they rise.
 
-// scanInputs changes when the database, a setting, an exception or the day of its expiry, or a VEX document does.
-func scanInputs(cfg config.Scan, database scan.DatabaseInfo, version string, now time.Time) (string, error) {
+// scanInputs changes when the scanner's method, the database, a setting, an exception or the day of its expiry, or a VEX document does.
+func scanInputs(cfg config.Scan, database scan.DatabaseInfo, method string, now time.Time) (string, error) {
 	settings := map[string]string{
-		"scanner":      version,
+		"scanner":      method,
 		"database":     database.Digest,
 		"fail_on":      string(cfg.FailOn),
 		"fixable_only": fmt.Sprint(cfg.FixableOnly),
@@ -41,14 +44,14 @@ func scanInputs(cfg config.Scan, database scan.DatabaseInfo, version string, now
 	return evidence.Inputs(settings), nil
 }
 
-// launchInputs changes with the target, the profile, the limits and the probes.
-func launchInputs(cfg config.Launch) (string, error) {
+// launchInputs changes with the target, the profile, the limits, the probes, and the way in which launches are made.
+func launchInputs(cfg config.Launch, method string) (string, error) {
 	asked, err := json.Marshal(cfg)
 	if err != nil {
 		return "", fmt.Errorf("encoding the launch %s/%s: %w", cfg.Target, cfg.Profile, err)
 	}
-	return evidence.Inputs(map[string]string{"launch": string(asked)}), nil
+	return evidence.Inputs(map[string]string{"launch": string(asked), "method": method}), nil
 }
 
-// bomInputs changes with the scanner that lists the packages.
-func bomInputs(version string) string { return evidence.Inputs(map[string]string{"scanner": version}) }
+// bomInputs changes with the method by which packages are listed.
+func bomInputs(method string) string { return evidence.Inputs(map[string]string{"scanner": method}) }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -42,7 +43,7 @@ func Inspect(ctx context.Context, cfg *config.Config, options Options, source st
 		in.contents, err = s.read(ctx, img)
 	}
 	if err != nil {
-		_ = s.close()
+		_ = in.Close()
 		return nil, err
 	}
 	return in, nil
@@ -78,7 +79,13 @@ func (in *Inspected) open(ctx context.Context, source string) (v1.Image, error) 
 }
 
 // Close ends what Inspect opened.
-func (in *Inspected) Close() error { return in.close() }
+func (in *Inspected) Close() error {
+	var released error
+	if in.made != nil {
+		released = in.made.made.Release()
+	}
+	return errors.Join(released, in.close())
+}
 
 // Facts are what is true of the image, with the files that the packs ask for.
 func (in *Inspected) Facts(names []string) (*image.Facts, error) {

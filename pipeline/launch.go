@@ -30,7 +30,7 @@ func (r *run) launch(ctx context.Context, s staged, standing standing) error {
 		}
 		var done, skipped []string
 		for i, cfg := range r.cfg.Launch {
-			inputs, err := launchInputs(cfg)
+			inputs, err := launchInputs(cfg, launch.Method)
 			if err != nil {
 				return outcome{}, err
 			}

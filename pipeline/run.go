@@ -42,6 +42,7 @@ func interrupted(ctx context.Context, err error) error {
 
 func (r *run) sentence(ctx context.Context) error {
 	candidate, err := r.buildWhileKeyOpens(ctx)
+	defer candidate.release(ctx)
 	if err != nil {
 		return err
 	}

@@ -29,13 +29,13 @@ func (r *run) scan(ctx context.Context, c candidate, contents func() (*image.Con
 		if err != nil {
 			return outcome{}, err
 		}
-		inputs, err := scanInputs(r.cfg.Scan, database.Info, scan.Version(), time.Now())
+		inputs, err := scanInputs(r.cfg.Scan, database.Info, scan.Method(), time.Now())
 		if err != nil {
 			return outcome{}, err
 		}
 		r.book.database(database.Info, r.cfg.Scan.FailOn)
 		known, vulnerabilities := standing.find(evidence.KindVulnerabilities, "", inputs)
-		bill, billed := standing.find(evidence.KindSBOM, billFormat, bomInputs(scan.Version()))
+		bill, billed := standing.find(evidence.KindSBOM, billFormat, bomInputs(scan.Method()))
 		if vulnerabilities && billed {
 			r.book.reuse(known)
 			r.book.reuse(bill)
@@ -114,7 +114,7 @@ func (r *run) scanStatements(s subject.Subject, result *scan.Result, inputs stri
 	if err := result.Write(&document, "cyclonedx"); err != nil {
 		return nil, fmt.Errorf("writing the bill of materials: %w", err)
 	}
-	bill, err := evidence.CycloneDX(s, document.Bytes(), r.mark(bomInputs(scan.Version()), ""))
+	bill, err := evidence.CycloneDX(s, document.Bytes(), r.mark(bomInputs(scan.Method()), ""))
 	return []evidence.Statement{vulnerabilities, bill}, err
 }
 

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -101,7 +102,7 @@ func (r *run) statements(c candidate, found assay, standing standing) ([]evidenc
 func (r *run) stagingTag(ctx context.Context, s staged, standing standing) (tag string, written bool, err error) {
 	if standing.present {
 		tags, err := r.registry.Tags(ctx, s.subject.Repository)
-		if err != nil {
+		if err != nil && !errors.Is(err, registry.ErrTagsUnlisted) { // in a list without an end it is not found: then there is one tag more
 			return "", false, err
 		}
 		for i := len(tags) - 1; i >= 0; i-- { // the latest is last

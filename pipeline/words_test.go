@@ -131,9 +131,34 @@ func TestScanInputsChangeWithWhatDecides(t *testing.T) {
 			t.Errorf("another %s gives the same inputs", what)
 		}
 	}
+	if other, err := scanInputs(base, scan.DatabaseInfo{Digest: "a"}, "v2", now); err != nil || other == inputs(base, "a", now) {
+		t.Errorf("another method gives the same inputs (%v)", err)
+	}
+	if bomInputs("v1") == bomInputs("v2") {
+		t.Error("another method lists packages with the same inputs")
+	}
 	base.VEX = []string{"/does/not/exist"}
 	if _, err := scanInputs(base, scan.DatabaseInfo{}, "v1", now); !errors.Is(err, verdict.ErrUsage) {
 		t.Errorf("a VEX document that is not there gives %v", err)
+	}
+}
+
+func TestLaunchInputsChangeWithWhatDecides(t *testing.T) {
+	t.Parallel()
+	inputs := func(cfg config.Launch, method string) string {
+		got, err := launchInputs(cfg, method)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	base := config.Launch{Target: "sandbox", Profile: "service"}
+	asked := base
+	asked.Probes = []config.Probe{{HTTP: &config.HTTP{Port: 80}}}
+	for what, other := range map[string]string{"method": inputs(base, "2"), "probe": inputs(asked, "1")} {
+		if other == inputs(base, "1") {
+			t.Errorf("another %s gives the same inputs", what)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline"
 	"github.com/hallmark-ci/hallmark/pipeline/check"
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 )
 
@@ -74,6 +75,6 @@ func (a *app) showCheck(name string, result check.Result, asJSON bool) error {
 	for _, pack := range result.Packs {
 		words += " " + pack.Name
 	}
-	fmt.Fprintf(a.out, "%s: %s (%d rules of%s)\n", result.Verdict, report.Clean(name), result.Rules, words)
+	fmt.Fprintf(a.out, "%s: %s (%d rules of%s)\n", result.Verdict, foreign.Line(name), result.Rules, words)
 	return nil
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline"
 	"github.com/hallmark-ci/hallmark/pipeline/display"
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
-	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -71,7 +71,7 @@ func execute(ctx context.Context, args []string, out, errOut *os.File) int {
 		err = fmt.Errorf("%w: %w. See hallmark --help", verdict.ErrUsage, err)
 	}
 	text := strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": ")
-	fmt.Fprintln(errOut, "hallmark: "+report.CleanText(text))
+	fmt.Fprintln(errOut, "hallmark: "+foreign.Text(text))
 	return verdict.ExitCodeOf(err)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,7 @@ What has valid signed evidence for the same digest, packs, database and settings
 			if err != nil {
 				return err
 			}
-			cfg, options, err := a.project(args, build.sets()...)
+			cfg, options, err := a.project(args, build.sets(os.LookupEnv)...)
 			if err != nil {
 				return err
 			}

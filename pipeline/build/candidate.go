@@ -1,10 +1,14 @@
 package build
 
-import "time"
+import (
+	"os"
+	"time"
+)
 
-// Candidate is what a build made.
+// Candidate is what a build made. Release it.
 type Candidate struct {
-	Layout    string // folder
+	// Layout is an OCI layout of the candidate's own, which nobody else writes to; it is there until Release.
+	Layout    string
 	Digest    string // of the image manifest, or of the index where there are several platforms
 	MediaType string
 	Size      int64 // bytes of the manifest or index
@@ -20,6 +24,8 @@ type Candidate struct {
 	Finished        time.Time
 	CachedSteps     int
 	TotalSteps      int
+
+	held *os.File // Layout, locked
 }
 
 // Base is one image that the build took content from.

@@ -134,9 +134,14 @@ func TestSameInputsSameDigest(t *testing.T) {
 	t.Parallel()
 	dockerfile := "FROM scratch\nCOPY sh /bin/sh\nRUN write /made/by/step text\nCOPY data /data\nWORKDIR /made\nLABEL a=b\n"
 	var digests []string
-	for range 2 {
-		// Two engines that know nothing of each other, two folders, two times.
-		e := enginetest.Start(t)
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(bundle, []byte("the host's certificates\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []engine.Options{{CABundle: bundle}, {CABundle: engine.NoCABundle, Snapshotter: "native"}} {
+		// Two engines that know nothing of each other, as on two machines, two folders, two times.
+		o.Root = t.TempDir()
+		e := enginetest.StartWith(t, o)
 		context := files{"Dockerfile": dockerfile, "data/one": "1", "data/two": "2"}.write(t)
 		digests = append(digests, run(t, e, build.Options{Context: context}).Digest)
 		time.Sleep(1100 * time.Millisecond)

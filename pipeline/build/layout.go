@@ -17,9 +17,8 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sys/unix"
 
-	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+	"github.com/hallmark-ci/hallmark/pipeline/lock"
 )
 
 // layoutFolder is an OCI image layout on disk. Blobs in it are never rewritten.
@@ -35,40 +34,15 @@ func (l layoutFolder) has(sum digest.Digest, size int64) bool {
 	return err == nil && (size == 0 || info.Size() == size)
 }
 
-// lockWait is how long a build waits for another one to be done with the layout. It is longer than a process that is
-// just being started keeps a copy of the lock's descriptor.
-const lockWait = 5 * time.Second
-
-// open makes the folder and takes it for this build; the file that it returns lets go of it when closed.
-func (l layoutFolder) open(ctx context.Context) (*os.File, error) {
+// open makes the folder and takes it for one build; the file that it returns lets go of it when closed.
+func (l layoutFolder) open(ctx context.Context, wait time.Duration) (*os.File, error) {
 	if err := os.MkdirAll(l.blobs(), 0o755); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(string(l), ".hallmark-lock"), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	for deadline := time.Now().Add(lockWait); ; {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			l.sweep()
-			return file, nil
-		}
-		if time.Now().After(deadline) {
-			_ = file.Close()
-			return nil, &verdict.Error{
-				Verdict: verdict.Inconclusive, Code: "build.layout-busy", Doing: "writing to", Object: string(l),
-				Cause: errors.New("another build writes to it"), Remedy: "Run again when it has ended, or name another folder",
-			}
-		}
-		select {
-		case <-ctx.Done():
-			_ = file.Close()
-			return nil, ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	return lock.Take(ctx, lock.Folder{Path: string(l), File: lockName, What: "the folder of the build's result", Code: "build.layout-busy", Wait: wait})
 }
+
+const lockName = ".hallmark-lock"
 
 // sweep drops what a build that was killed has left half-done.
 func (l layoutFolder) sweep() {
@@ -160,6 +134,15 @@ func (b *newBlob) discard() {
 
 // finish makes root the layout's only image, and drops what does not belong to it.
 func (l layoutFolder) finish(root ocispecs.Descriptor, referenced map[digest.Digest]bool) error {
+	if err := l.name(root); err != nil {
+		return err
+	}
+	referenced[root.Digest] = true
+	return l.drop(referenced)
+}
+
+// name makes root the layout's only image.
+func (l layoutFolder) name(root ocispecs.Descriptor) error {
 	version, err := json.Marshal(ocispecs.ImageLayout{Version: ocispecs.ImageLayoutVersion})
 	if err != nil {
 		return err
@@ -170,14 +153,9 @@ func (l layoutFolder) finish(root ocispecs.Descriptor, referenced map[digest.Dig
 	if err != nil {
 		return err
 	}
-	if err := replace(filepath.Join(string(l), ocispecs.ImageLayoutFile), version); err != nil {
-		return err
-	}
-	if err := replace(filepath.Join(string(l), ocispecs.ImageIndexFile), index); err != nil {
-		return err
-	}
-	referenced[root.Digest] = true
-	return l.drop(referenced)
+	return errors.Join(
+		replace(filepath.Join(string(l), ocispecs.ImageLayoutFile), version),
+		replace(filepath.Join(string(l), ocispecs.ImageIndexFile), index))
 }
 
 // maxDropped bounds the work of one clean-up; what is left over goes with the next build.

@@ -20,9 +20,11 @@ type Options struct {
 	Context    string // folder whose files the Dockerfile may copy
 	Dockerfile string // path; relative ones start at Context. Empty: Dockerfile
 	Target     string // stage; empty: the last
-	// Layout is the folder that becomes (or is) the OCI layout of the candidate. It is this room's own: what the
-	// candidate does not need is dropped from it.
-	Layout    string
+	// Layout is the folder that becomes (or is) the OCI layout of the latest candidate. It is this room's own: what that
+	// one does not need is dropped from it. One build at a time writes to it; see Candidate.Layout for what stays.
+	Layout string
+	// Wait bounds the wait for another build into Layout. 0: lock.DefaultWait.
+	Wait      time.Duration
 	Platforms []string              // "linux/amd64"; empty: the engine's own; several: the candidate is an index
 	Args      map[string]string     // build arguments
 	Labels    map[string]string     // added to the image's configuration

@@ -25,7 +25,8 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
-// Run builds the Dockerfile on e and leaves the candidate in Options.Layout.
+// Run builds the Dockerfile on e. The candidate lies in Options.Layout until the next build into it, and for as long as
+// the caller keeps it in a folder of its own: release it.
 //
 // An error is a *verdict.Error where it says something about the image or its surroundings: a step that fails is the
 // image's fault; an engine that dies, or a registry that does not answer, is not.
@@ -51,11 +52,12 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 		return nil, err
 	}
 	layout := layoutFolder(o.Layout)
-	lock, err := layout.open(ctx)
+	lock, err := layout.open(ctx, o.Wait)
 	if err != nil {
 		return nil, fmt.Errorf("the folder for the build's result: %w", err)
 	}
 	defer lock.Close()
+	layout.sweep()
 	layout.forget()
 	// Taken before the engine reads anything: what changes meanwhile is then seen as a change next time.
 	seen := o.Glance
@@ -97,7 +99,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 	}
 	candidate.CachedSteps, candidate.TotalSteps = watched.counts()
 	layout.remember(seen.fingerprint, candidate)
-	return candidate, nil
+	return layout.lend(candidate)
 }
 
 // imageEpoch is the image's own date where something says it: the caller, or git.

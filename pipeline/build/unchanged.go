@@ -17,6 +17,8 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/patternmatcher/ignorefile"
+	digest "github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/tonistiigi/fsutil"
 	"golang.org/x/sys/unix"
 )
@@ -26,7 +28,7 @@ import (
 const stampName = ".hallmark-build.json"
 
 // stampFormat changes when the fingerprint, the stamp, or what a build makes of the same inputs does.
-const stampFormat = "1"
+const stampFormat = "2"
 
 type stamp struct {
 	Fingerprint string     `json:"fingerprint"`
@@ -58,15 +60,15 @@ func Look(ctx context.Context, o Options, engine string) Glance {
 
 // Unchanged returns the candidate of the last build into the same layout if building again could only make the same one:
 // options, Dockerfile and files are as they were, every base that is named by tag still stands for the same digest, and
-// the layout is whole. Whatever is not known to be unchanged is not.
+// the layout is whole. Whatever is not known to be unchanged is not; nor is what another build writes to just now. Release
+// the candidate.
 func (g Glance) Unchanged(ctx context.Context, resolve ResolveFunc) (*Candidate, bool) {
 	if g.err != nil || g.fingerprint == "" || g.options.NoCache || len(g.options.CacheTo) > 0 {
 		return nil, false
 	}
 	layout := layoutFolder(g.options.Layout)
-	var last stamp
-	text, err := os.ReadFile(filepath.Join(g.options.Layout, stampName))
-	if err != nil || json.Unmarshal(text, &last) != nil || last.Candidate == nil || last.Fingerprint != g.fingerprint || !layout.whole(last.Candidate.Digest) {
+	last, found := layout.last()
+	if !found || last.Fingerprint != g.fingerprint {
 		return nil, false
 	}
 	for _, base := range last.Candidate.Bases {
@@ -77,8 +79,33 @@ func (g Glance) Unchanged(ctx context.Context, resolve ResolveFunc) (*Candidate,
 			return nil, false
 		}
 	}
+	// Only now is the folder taken, for looking may have taken a while. Another build may have come in between.
+	lock, err := layout.open(ctx, unchangedWait)
+	if err != nil {
+		return nil, false
+	}
+	defer lock.Close()
+	if still, found := layout.last(); !found || still.Fingerprint != g.fingerprint || still.Candidate.Digest != last.Candidate.Digest {
+		return nil, false
+	}
 	last.Candidate.CachedSteps = last.Candidate.TotalSteps
-	return last.Candidate, true
+	candidate, err := layout.lend(last.Candidate)
+	return candidate, err == nil
+}
+
+// unchangedWait is how long to wait for the folder of an unchanged image. A build takes longer, and what comes of it has
+// to be looked at anew.
+const unchangedWait = 400 * time.Millisecond
+
+// last is the stamp of the last build, if what it made is still whole.
+func (l layoutFolder) last() (stamp, bool) {
+	var last stamp
+	text, err := os.ReadFile(filepath.Join(string(l), stampName))
+	if err != nil || json.Unmarshal(text, &last) != nil || last.Candidate == nil {
+		return last, false
+	}
+	_, whole := l.blobsOf(last.Candidate.Digest)
+	return last, whole
 }
 
 // remember writes the stamp. That it cannot be written costs time, not truth: the next run builds again.
@@ -196,37 +223,42 @@ func ignored(sum hash.Hash, folder, dockerfile string) ([]string, error) {
 	return nil, nil
 }
 
-// whole says whether the layout holds the image with all its blobs.
-func (l layoutFolder) whole(root string) bool {
+// blobsOf lists the blobs of an image or index, itself included. They are whole if all of them are there in their full
+// size.
+func (l layoutFolder) blobsOf(root string) (all []digest.Digest, whole bool) {
 	var node struct {
-		Config    *blobRef  `json:"config"`
-		Layers    []blobRef `json:"layers"`
-		Manifests []blobRef `json:"manifests"`
+		Config    *ocispecs.Descriptor  `json:"config"`
+		Layers    []ocispecs.Descriptor `json:"layers"`
+		Manifests []ocispecs.Descriptor `json:"manifests"`
 	}
-	hexDigits, found := strings.CutPrefix(root, "sha256:")
-	if !found || strings.ContainsAny(hexDigits, "/.") {
-		return false
+	sum := digest.Digest(root)
+	if sum.Validate() != nil || sum.Algorithm() != digest.SHA256 {
+		return nil, false
 	}
-	text, err := os.ReadFile(filepath.Join(l.blobs(), hexDigits))
+	text, err := os.ReadFile(l.path(sum))
 	if err != nil || json.Unmarshal(text, &node) != nil {
-		return false
+		return nil, false
 	}
+	all = []digest.Digest{sum}
 	for _, manifest := range node.Manifests {
-		if !l.whole(manifest.Digest) {
-			return false
+		below, whole := l.blobsOf(manifest.Digest.String())
+		if !whole {
+			return nil, false
 		}
+		all = append(all, below...)
 	}
 	blobs := node.Layers
 	if node.Config != nil {
 		blobs = append(blobs, *node.Config)
 	}
-	return !slices.ContainsFunc(blobs, func(b blobRef) bool {
-		info, err := os.Stat(filepath.Join(l.blobs(), strings.TrimPrefix(b.Digest, "sha256:")))
-		return err != nil || info.Size() != b.Size
-	})
-}
-
-type blobRef struct {
-	Digest string `json:"digest"`
-	Size   int64  `json:"size"`
+	for _, blob := range blobs {
+		if blob.Digest.Validate() != nil || blob.Digest.Algorithm() != digest.SHA256 {
+			return nil, false
+		}
+		if info, err := os.Stat(l.path(blob.Digest)); err != nil || info.Size() != blob.Size {
+			return nil, false
+		}
+		all = append(all, blob.Digest)
+	}
+	return all, true
 }

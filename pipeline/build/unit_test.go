@@ -259,7 +259,7 @@ func TestCommitTime(t *testing.T) {
 func TestDropKeepsWhatIsReferenced(t *testing.T) {
 	t.Parallel()
 	folder := layoutFolder(t.TempDir())
-	lock, err := folder.open(t.Context())
+	lock, err := folder.open(t.Context(), time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

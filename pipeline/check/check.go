@@ -17,6 +17,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/image"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -161,7 +162,7 @@ func run(ctx context.Context, about About, req request, packs []*Pack, waivers [
 	verdict.Sort(result.Findings)
 	result.Verdict = verdict.Of(result.Findings)
 	var err error
-	result.Inputs, err = inputs(req, packs, waivers)
+	result.Inputs, err = inputs(req, packs, waivers, method())
 	return result, err
 }
 
@@ -222,7 +223,7 @@ func (p *Pack) ofEvaluation(err error) error {
 	if !errors.As(err, &e) || e.Location == nil {
 		return fmt.Errorf("%w: asking the rules of the pack %s: %w", verdict.ErrUsage, p.Name, err)
 	}
-	problem := p.source.at(e.Location.File, e.Location.Row, e.Location.Col, "%s", visible(e.Message))
+	problem := p.source.at(e.Location.File, e.Location.Row, e.Location.Col, "%s", foreign.Spelled(e.Message))
 	problem.Suggestion = "The rule stumbled over these facts: let it test what it reads before it uses it."
 	return problem
 }

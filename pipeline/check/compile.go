@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 )
 
 // capabilities is what Rego may use in a pack: everything that depends on its input alone. What reaches the network, the
@@ -77,7 +79,7 @@ func (s *source) checkPackages(pack string, modules map[string]*ast.Module) erro
 		module := modules[name]
 		if got := strings.TrimPrefix(module.Package.Path.String(), "data."); got != want {
 			loc := module.Package.Loc()
-			p := s.at(name, loc.Row, loc.Col, "the package is %s", visible(got))
+			p := s.at(name, loc.Row, loc.Col, "the package is %s", foreign.Spelled(got))
 			p.Suggestion = "In this file it must be: package " + want
 			wrong = append(wrong, p)
 		}

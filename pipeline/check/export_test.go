@@ -16,6 +16,11 @@ func LoadFS(fsys fs.FS, shown string) (*Pack, error) {
 	return src.load()
 }
 
+// InputsBy is Inputs of another version of this package.
+func InputsBy(method string, in Input, packs []*Pack) (string, error) {
+	return inputs(request{input: object{"build": in.build()}, params: in.Params, failOn: in.FailOn, now: in.Now}, packs, nil, method)
+}
+
 // RunSharedTests runs the tests of the helpers that packs share.
 func RunSharedTests(ctx context.Context, t *testing.T) TestReport {
 	t.Helper()

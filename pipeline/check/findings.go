@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -57,7 +58,7 @@ func (p *Pack) findings(answer any, req request) ([]verdict.Finding, error) {
 		i := slices.IndexFunc(p.Rules, func(r RuleMeta) bool { return r.Name() == name })
 		said, isSet := byRule[name].([]any)
 		if i < 0 || !isSet {
-			return nil, fmt.Errorf("%w: the pack %s speaks for a rule %q that it does not describe", verdict.ErrUsage, p.Name, visible(name))
+			return nil, fmt.Errorf("%w: the pack %s speaks for a rule %q that it does not describe", verdict.ErrUsage, p.Name, foreign.Spelled(name))
 		}
 		for n, item := range said {
 			if n == maxPerRule {
@@ -111,7 +112,7 @@ func (p *Pack) finding(rule RuleMeta, item any, req request) (verdict.Finding, e
 					f.Place.Dockerfile = req.places.line(int(n))
 				}
 			case !isText:
-				return f, bad("whose %s is not a text", visible(key))
+				return f, bad("whose %s is not a text", foreign.Spelled(key))
 			case key == "message":
 				f.Message = text
 			case key == "file":
@@ -119,7 +120,7 @@ func (p *Pack) finding(rule RuleMeta, item any, req request) (verdict.Finding, e
 			case key == "remedy":
 				f.Remedy = clean(text)
 			default:
-				return f, bad("with the unknown key %q", visible(key))
+				return f, bad("with the unknown key %q", foreign.Spelled(key))
 			}
 		}
 	default:
@@ -156,14 +157,9 @@ func (w places) line(n int) string {
 	return fmt.Sprintf("%s:%d", w.dockerfile, n)
 }
 
-// clean makes text from an image fit for people: no control characters, no secrets, bounded.
+// clean makes text from an image fit for people: nothing that a terminal obeys, no secrets, bounded.
 func clean(text string) string {
-	text = secret.Redact(visible(text))
-	if len(text) > maxMessage {
-		cut := strings.ToValidUTF8(text[:maxMessage], "")
-		return cut + "…"
-	}
-	return text
+	return foreign.Bound(secret.Redact(foreign.Spelled(text)), maxMessage)
 }
 
 // soften keeps a finding of a rule that is not in effect yet from blocking, and says from when it will.

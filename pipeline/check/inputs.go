@@ -15,13 +15,16 @@ import (
 
 // Inputs returns the digest that a Result of the same packs, settings, build and waivers would carry at in.Now, without
 // asking any rule. Signed evidence with this digest about the same image says what a new run would say. It changes on the
-// day on which a rule takes effect or a waiver ends. The image itself is not part of it.
+// day on which a rule takes effect or a waiver ends, and with the code that finds facts and judges them. The image itself is
+// not part of it.
 func Inputs(in Input, packs []*Pack, waivers []verdict.Waiver) (string, error) {
-	return inputs(request{input: object{"build": in.build()}, params: in.Params, failOn: in.FailOn, now: in.Now}, packs, waivers)
+	return inputs(request{input: object{"build": in.build()}, params: in.Params, failOn: in.FailOn, now: in.Now}, packs, waivers, method())
 }
 
-func inputs(req request, packs []*Pack, waivers []verdict.Waiver) (string, error) {
+// inputs is the digest for verdicts that are reached by the given method.
+func inputs(req request, packs []*Pack, waivers []verdict.Waiver, method string) (string, error) {
 	sum := sha256.New()
+	fmt.Fprintf(sum, "method %s\n", method)
 	for _, p := range packs {
 		settings, _, err := p.settings(req.params[p.Name], req.failOn)
 		if err != nil {

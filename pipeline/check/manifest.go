@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 )
 
 // About says what a pack judges.
@@ -102,7 +104,7 @@ func (s *source) readFiles(node *yaml.Node, m *manifest) *Problem {
 			return p
 		}
 		if !strings.HasPrefix(glob, "/") {
-			p := s.at(manifestName, item.Line, item.Column, "the glob %q must begin with /: paths are those inside the image", visible(glob))
+			p := s.at(manifestName, item.Line, item.Column, "the glob %q must begin with /: paths are those inside the image", foreign.Spelled(glob))
 			p.Suggestion = fmt.Sprintf("Write %q, or %q for any folder.", "/"+glob, "/**/"+glob)
 			return p
 		}

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -50,7 +51,7 @@ func (s *source) readParams(node *yaml.Node, m *manifest) *Problem {
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key := node.Content[i]
 		if !ruleName.MatchString(key.Value) || key.Value == failOn {
-			return s.at(manifestName, key.Line, key.Column, "a parameter cannot be called %q", visible(key.Value))
+			return s.at(manifestName, key.Line, key.Column, "a parameter cannot be called %q", foreign.Spelled(key.Value))
 		}
 		if slices.ContainsFunc(m.params, func(p Param) bool { return p.Name == key.Value }) {
 			return s.at(manifestName, key.Line, key.Column, "the parameter %s stands here twice", key.Value)

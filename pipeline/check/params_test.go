@@ -77,6 +77,9 @@ func TestInputs(t *testing.T) {
 			t.Errorf("%s does not change the digest", name)
 		}
 	}
+	if older, err := check.InputsBy("older", check.Input{Now: now}, packs); err != nil || older == usual {
+		t.Errorf("older code gives the same digest (%v)", err)
+	}
 	result, err := check.Run(t.Context(), check.Input{Facts: plain(t), Now: now}, packs, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/agnivade/levenshtein"
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -111,7 +112,7 @@ func lineOf(body []byte, line int) string {
 	if len(text) > maxLine {
 		text = text[:maxLine]
 	}
-	return visible(text)
+	return foreign.Spelled(text)
 }
 
 // ofOPA translates the compiler's errors into problems of this source.
@@ -183,17 +184,4 @@ func didYouMean(wrong string, known []string) string {
 	default:
 		return "Known here: " + strings.Join(known, ", ") + "."
 	}
-}
-
-// visible makes text safe to show on a terminal: control characters, and bytes that are no UTF-8, are spelled out.
-func visible(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r == '\t' || r == '\n' || (r >= ' ' && r != 0x7f && !(r >= 0x80 && r < 0xa0) && r != '\u202e' && r != '\ufffd') {
-			b.WriteRune(r)
-			continue
-		}
-		fmt.Fprintf(&b, `\u%04x`, r)
-	}
-	return b.String()
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/tester"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 )
 
 // TestTimeout bounds one Rego test.
@@ -146,7 +148,7 @@ func (p *Pack) explain(ctx context.Context, tests []TestResult, modules map[stri
 }
 
 func testResult(r *tester.Result) TestResult {
-	t := TestResult{Name: r.Name, Passed: r.Pass(), Elapsed: r.Duration, Message: strings.TrimSpace(visible(string(r.Output)))}
+	t := TestResult{Name: r.Name, Passed: r.Pass(), Elapsed: r.Duration, Message: strings.TrimSpace(foreign.Spelled(string(r.Output)))}
 	if r.Location != nil {
 		t.File, t.Line = r.Location.File, r.Location.Row
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -138,7 +139,7 @@ func (s *source) ruleMeta(file, id string, rule *ast.Rule) (*RuleMeta, *Problem)
 	texts := map[string]string{}
 	for _, key = range slices.Sorted(maps.Keys(note.Custom)) {
 		if !slices.Contains(customKeys, key) {
-			p := bad("its METADATA has no key custom.%s", visible(key))
+			p := bad("its METADATA has no key custom.%s", foreign.Spelled(key))
 			p.Suggestion = didYouMean(key, slices.Clone(customKeys))
 			return nil, p
 		}

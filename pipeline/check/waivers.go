@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -19,7 +20,7 @@ func CheckWaivers(waivers []verdict.Waiver) error {
 	var wrong []error
 	for i, w := range waivers {
 		bad := func(format string, args ...any) {
-			wrong = append(wrong, fmt.Errorf("%w: waiver %d (%s): %s", verdict.ErrUsage, i+1, visible(w.Rule), fmt.Sprintf(format, args...)))
+			wrong = append(wrong, fmt.Errorf("%w: waiver %d (%s): %s", verdict.ErrUsage, i+1, foreign.Spelled(w.Rule), fmt.Sprintf(format, args...)))
 		}
 		for _, field := range []struct{ name, value string }{
 			{"rule", w.Rule}, {"reason", w.Reason}, {"owner", w.Owner}, {"until", w.Until},
@@ -32,7 +33,7 @@ func CheckWaivers(waivers []verdict.Waiver) error {
 			bad("the rule must be <pack>.<rule>, or <pack>.* for all of a pack")
 		}
 		if _, err := time.Parse(time.DateOnly, w.Until); w.Until != "" && err != nil {
-			bad("until must be a day, YYYY-MM-DD, not %q", visible(w.Until))
+			bad("until must be a day, YYYY-MM-DD, not %q", foreign.Spelled(w.Until))
 		}
 	}
 	return errors.Join(wrong...)

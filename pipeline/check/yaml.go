@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 )
 
 // document reads one YAML document into nodes, which know their lines. Aliases are refused: a pack has no need of
@@ -52,7 +54,7 @@ func (s *source) ofYAML(file string, err error) *Problem {
 		line, _ = strconv.Atoi(m[1])
 		message = strings.Replace(message, m[0], "", 1)
 	}
-	return s.at(file, line, 0, "%s", visible(message))
+	return s.at(file, line, 0, "%s", foreign.Spelled(message))
 }
 
 // mapping walks the keys of a YAML mapping in order, refuses unknown and repeated ones, and calls what is known for each.
@@ -69,7 +71,7 @@ func (s *source) mapping(file string, node *yaml.Node, what string, known map[st
 			for name := range known {
 				names = append(names, name)
 			}
-			p := s.at(file, key.Line, key.Column, "%s has no key %q", what, visible(key.Value))
+			p := s.at(file, key.Line, key.Column, "%s has no key %q", what, foreign.Spelled(key.Value))
 			p.Suggestion = didYouMean(key.Value, names)
 			return p
 		}

@@ -39,7 +39,7 @@ type Build struct {
 	Dockerfile      string                `yaml:"dockerfile" format:"context-path" doc:"The Dockerfile, relative to the context."`
 	Target          string                `yaml:"target" doc:"Stage to build; empty: the last one." example:"runtime"`
 	Platforms       []string              `yaml:"platforms" format:"platform" doc:"Platforms to build for, each os/architecture or os/architecture/variant."`
-	Args            map[string]string     `yaml:"args" doc:"Values for the Dockerfile's ARG instructions. They stay readable in the image's history: secrets belong in build.secrets." example:"{SPARK_VERSION: 4.0.1}"`
+	Args            map[string]string     `yaml:"args" doc:"Values for the Dockerfile's ARG instructions. They stay readable in the image's history: secrets belong in build.secrets. On the command line --build-arg NAME=VALUE sets one; --build-arg NAME takes the value that the environment has, if it has one." example:"{SPARK_VERSION: 4.0.1}"`
 	Secrets         map[string]secret.Ref `yaml:"secrets" doc:"Secrets for RUN --mount=type=secret, by id." example:"{pip-index: env:PIP_INDEX_URL}"`
 	Contexts        map[string]string     `yaml:"contexts" doc:"Named contexts for COPY --from and FROM: a folder, docker-image://REFERENCE, oci-layout://FOLDER, or the address of a Git repository or an archive." example:"{debian: oci-layout://./base}"`
 	Cache           Cache                 `yaml:"cache" doc:"Build caches outside the engine."`
@@ -85,6 +85,7 @@ type Credential struct {
 
 // Engine says what builds.
 type Engine struct {
-	Use  string `yaml:"use" format:"engine" doc:"auto takes the BuildKit at BUILDKIT_HOST where that is set, else the embedded engine where Hallmark runs as root, else Docker. embedded and docker insist. An address (unix:///run/buildkit/buildkitd.sock, tcp://HOST:PORT) names a BuildKit."`
-	Root string `yaml:"root" format:"path" doc:"Folder in which the embedded engine keeps its cache." default:"engine, in Hallmark's data folder"`
+	Use  string   `yaml:"use" format:"engine" doc:"auto takes the BuildKit at BUILDKIT_HOST where that is set, else the embedded engine where Hallmark runs as root, else Docker. embedded and docker insist. An address (unix:///run/buildkit/buildkitd.sock, tcp://HOST:PORT) names a BuildKit."`
+	Root string   `yaml:"root" format:"path" doc:"Folder in which the embedded engine keeps its cache." default:"engine, in Hallmark's data folder"`
+	Wait Duration `yaml:"wait" doc:"How long a run waits for another one on the same machine that uses the embedded engine, or that builds the same image from the same context."`
 }

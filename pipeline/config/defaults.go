@@ -35,7 +35,7 @@ func Defaults() Config {
 			Tags:   []string{"golden"},
 			MaxAge: Duration(7 * 24 * time.Hour),
 		},
-		Engine: Engine{Use: "auto"},
+		Engine: Engine{Use: "auto", Wait: Duration(30 * time.Minute)},
 	}
 }
 

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -79,7 +78,7 @@ const excerptWidth = 96
 
 // excerpt is the part of line around column, and a second line with a caret under the mistake.
 func excerpt(line string, column, width int) (string, string) {
-	runes := []rune(printable(line))
+	runes := []rune(foreign.Columns(line))
 	at := min(max(column-1, 0), len(runes))
 	from := 0
 	if len(runes) > excerptWidth {
@@ -93,20 +92,6 @@ func excerpt(line string, column, width int) (string, string) {
 	}
 	width = max(1, min(width, len([]rune(shown))-(at-from)))
 	return shown, strings.Repeat(" ", at-from) + strings.Repeat("^", width)
-}
-
-// printable shows one cell per character whatever the line holds: a tab becomes a space, a control character a sign.
-func printable(line string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case r == utf8.RuneError, !unicode.IsPrint(r) && r != ' ':
-			return '·'
-		default:
-			return r
-		}
-	}, line)
 }
 
 // literalSecret finds what follows a key that promises a secret, unless it is a reference.

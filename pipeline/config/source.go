@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 )
 
 // source is where values were written: the file, and what the overrides put in its place.
@@ -88,10 +90,4 @@ func (d *decoder) hide(message string) string {
 }
 
 // short bounds what a message repeats of foreign text, and neutralises it.
-func short(s string) string {
-	s = printable(s)
-	if utf8.RuneCountInString(s) <= 300 {
-		return s
-	}
-	return string([]rune(s)[:300]) + "…"
-}
+func short(s string) string { return foreign.Cut(foreign.Columns(s), 300) }

@@ -278,6 +278,9 @@ func (d *decoder) validateReaching(c *Config) {
 	if use := c.Engine.Use; c.Engine.Root != "" && use != "auto" && use != "embedded" && !d.failed("engine.use") {
 		d.refuse("engine.root", "is the folder of the embedded engine, and engine.use is "+use, "leave it out")
 	}
+	if c.Engine.Wait <= 0 && !d.failed("engine.wait") {
+		d.refuse("engine.wait", "must be longer than 0", "a run that is next must be able to wait: write 30m")
+	}
 }
 
 func hostHint(host string) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 )
@@ -42,7 +43,7 @@ func newBoard(w io.Writer, o Options, start time.Time) renderer {
 	if size == nil {
 		size = func() (int, int) { return 80, 24 }
 	}
-	b := &board{w: w, title: report.Clean(o.Title), colour: o.Colour, clear: o.Clear, size: size, start: start, tree: newTree()}
+	b := &board{w: w, title: foreign.Line(o.Title), colour: o.Colour, clear: o.Clear, size: size, start: start, tree: newTree()}
 	return newLines(b)
 }
 
@@ -51,7 +52,7 @@ func (b *board) event(e progress.Event) {
 	switch {
 	case e.Kind == progress.Warned:
 		width, _ := b.size()
-		for i, line := range report.Wrap(report.Clean(e.Step+": "+e.Text), max(width-3, 20)) {
+		for i, line := range report.Wrap(foreign.Line(e.Step+": "+e.Text), max(width-3, 20)) {
 			sign := "  "
 			if i == 0 {
 				sign = b.paint("! ", yellow)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 )
@@ -46,7 +47,7 @@ func (p *plain) line(e progress.Event, format string, args ...any) {
 	if e.Time.IsZero() {
 		elapsed = max(p.now.Sub(p.start), 0)
 	}
-	fmt.Fprintf(p.w, "%8s  %-8s %s\n", report.Elapsed(elapsed), report.Clean(step), strings.TrimRight(fmt.Sprintf(format, args...), " "))
+	fmt.Fprintf(p.w, "%8s  %-8s %s\n", report.Elapsed(elapsed), foreign.Line(step), strings.TrimRight(fmt.Sprintf(format, args...), " "))
 }
 
 func (p *plain) tick(now time.Time) {
@@ -77,7 +78,7 @@ func (p *plain) announce(t *plainTask) {
 		p.line(t.event, "started")
 		return
 	}
-	p.line(t.event, "%s%s", t.tag(), report.Clean(t.event.Name))
+	p.line(t.event, "%s%s", t.tag(), foreign.Line(t.event.Name))
 }
 
 // tag is the number in front of what a task inside a step says.
@@ -111,7 +112,7 @@ func (p *plain) event(e progress.Event) {
 		if t != nil {
 			p.announce(t)
 		}
-		for _, line := range report.CleanLines(e.Text) {
+		for _, line := range foreign.Lines(e.Text) {
 			p.line(e, "%s| %s", t.tag(), line)
 		}
 	case progress.Noted, progress.Warned:
@@ -122,14 +123,14 @@ func (p *plain) event(e progress.Event) {
 		if e.Kind == progress.Warned {
 			word = "WARNING "
 		}
-		p.line(e, "%s%s%s", t.tag(), word, report.Clean(e.Text))
+		p.line(e, "%s%s%s", t.tag(), word, foreign.Line(e.Text))
 	case progress.Skipped:
-		p.line(e, "%sskipped: %s", p.end(t, e), report.Clean(e.Text))
+		p.line(e, "%sskipped: %s", p.end(t, e), foreign.Line(e.Text))
 	case progress.Ended:
 		result := "done in " + report.Elapsed(e.Elapsed)
 		switch {
 		case e.Err != "":
-			result = "FAILED after " + report.Elapsed(e.Elapsed) + ": " + report.Clean(e.Err)
+			result = "FAILED after " + report.Elapsed(e.Elapsed) + ": " + foreign.Line(e.Err)
 		case e.Cached:
 			result = "cached"
 		}
@@ -147,5 +148,5 @@ func (p *plain) end(t *plainTask, e progress.Event) string {
 		return t.tag()
 	}
 	t.announced = true
-	return t.tag() + report.Clean(t.event.Name) + ": "
+	return t.tag() + foreign.Line(t.event.Name) + ": "
 }

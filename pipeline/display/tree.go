@@ -3,8 +3,8 @@ package display
 import (
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
-	"github.com/hallmark-ci/hallmark/pipeline/report"
 )
 
 // Bounds on what the live board remembers.
@@ -58,7 +58,7 @@ func (t *tree) apply(e progress.Event) *node {
 		if len(t.byID) >= maxTasks {
 			return nil
 		}
-		n = &node{id: e.Task, name: report.Clean(e.Name), started: e.Time, parent: t.byID[e.Parent]}
+		n = &node{id: e.Task, name: foreign.Line(e.Name), started: e.Time, parent: t.byID[e.Parent]}
 		t.byID[e.Task] = n
 		if n.parent == nil {
 			t.steps = append(t.steps, n)
@@ -74,12 +74,12 @@ func (t *tree) apply(e progress.Event) *node {
 		}
 	case progress.Logged:
 		if n != nil {
-			n.tail = append(n.tail, report.CleanLines(e.Text)...)
+			n.tail = append(n.tail, foreign.Lines(e.Text)...)
 			n.tail = n.tail[max(0, len(n.tail)-keptLines):]
 		}
 	case progress.Noted:
 		if n != nil {
-			n.said = report.Clean(e.Text)
+			n.said = foreign.Line(e.Text)
 		}
 	case progress.Skipped:
 		t.end(n, e, skipped, e.Text)
@@ -102,7 +102,7 @@ func (t *tree) end(n *node, e progress.Event, s state, said string) {
 	}
 	n.state, n.elapsed = s, e.Elapsed
 	if said != "" {
-		n.said = report.Clean(said)
+		n.said = foreign.Line(said)
 	}
 	delete(t.byID, n.id)
 	for up := n.parent; up != nil; up = up.parent {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -21,7 +22,13 @@ func (e *Engine) Blame(err error) error {
 	}
 	switch {
 	case e.child == nil:
-		return unreachable(e.reason, err)
+		if e.silent.Load() {
+			err = fmt.Errorf("it has left %d questions in a row without an answer, for %s each", misses, answerWait)
+		}
+		return &verdict.Error{
+			Verdict: verdict.Inconclusive, Code: "engine.died", Doing: "running on", Object: e.reason, Cause: err,
+			Remedy: "See whether it still runs and can be reached, and run again: what was finished is kept",
+		}
 	case !e.gone(2 * time.Second):
 		return err // the connection broke, the process lives: not a death
 	}
@@ -31,7 +38,13 @@ func (e *Engine) Blame(err error) error {
 	}
 }
 
-func (e *Engine) gone(wait time.Duration) bool { return e.child != nil && e.child.ended(wait) }
+// gone says whether the engine is known to be, after waiting a little for the news.
+func (e *Engine) gone(wait time.Duration) bool {
+	if e.child == nil {
+		return e.silent.Load()
+	}
+	return e.child.ended(wait)
+}
 
 // lostConnection says whether err comes from the connection rather than from what was asked over it.
 func lostConnection(err error) bool {
@@ -39,19 +52,51 @@ func lostConnection(err error) bool {
 }
 
 // While is ctx for as long as the engine lives: it ends when the engine does. Calls on Client need it, since BuildKit's
-// client waits for a container's process for ever when the other side has died.
+// client waits for ever for an answer when the other side has died, or has frozen, or a network has lost it silently.
 func (e *Engine) While(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	if e.child != nil {
-		go func() {
-			select {
-			case <-e.child.done:
-				cancel(errGone)
-			case <-ctx.Done():
-			}
-		}()
+	if e.child == nil {
+		go e.look(ctx, cancel)
+		return ctx, func() { cancel(context.Canceled) }
 	}
+	go func() {
+		select {
+		case <-e.child.done:
+			cancel(errGone)
+		case <-ctx.Done():
+		}
+	}()
 	return ctx, func() { cancel(context.Canceled) }
 }
 
 var errGone = errors.New("the engine ended")
+
+// An engine that is not our child is asked every lookEvery whether it is still there. It is given up after so many
+// questions in a row without an answer within answerWait: a busy one may well be late with one or two.
+const (
+	lookEvery = 10 * time.Second
+	misses    = 3
+)
+
+func (e *Engine) look(ctx context.Context, giveUp context.CancelCauseFunc) {
+	for missed := 0; missed < misses; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(lookEvery):
+		}
+		asking, cancel := context.WithTimeout(ctx, answerWait)
+		_, err := e.client.Info(asking)
+		cancel()
+		switch code := grpcerrors.Code(err); {
+		case ctx.Err() != nil:
+			return
+		case code == codes.DeadlineExceeded, code == codes.Unavailable, errors.Is(err, context.DeadlineExceeded):
+			missed++
+		default:
+			missed = 0 // whatever it says, it speaks
+		}
+	}
+	e.silent.Store(true)
+	giveUp(errGone)
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/moby/buildkit/client"
 	"google.golang.org/grpc"
 
+	"github.com/hallmark-ci/hallmark/pipeline/lock"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -39,6 +40,7 @@ type Engine struct {
 	child       *child
 
 	closing atomic.Bool
+	silent  atomic.Bool // it does not answer any more; of another engine than the embedded one
 }
 
 // Client is the connection; it stays the Engine's and is closed with it.
@@ -74,7 +76,9 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	if err := os.MkdirAll(o.Root, 0o700); err != nil {
 		return nil, fmt.Errorf("the engine's state folder: %w", err)
 	}
-	locked, err := lock(ctx, o.Root, o.LockWait)
+	locked, err := lock.Take(ctx, lock.Folder{
+		Path: o.Root, File: "engine.lock", What: "the engine's state folder", Code: "engine.busy", Wait: o.LockWait,
+	})
 	if err != nil {
 		return nil, err
 	}

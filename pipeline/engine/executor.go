@@ -37,7 +37,7 @@ func (w *ward) Run(ctx context.Context, id string, root executor.Mount, mounts [
 		return w.runSandbox(ctx, id, root, mounts, process, started, *ask)
 	}
 	if w.caBundle != "" {
-		mounts = append(mounts[:len(mounts):len(mounts)], readOnly(w.caBundle, caInside))
+		ctx = withBundle(ctx, w.caBundle)
 		process.Meta.Env = withCA(process.Meta.Env)
 	}
 	return w.Executor.Run(ctx, id, root, mounts, process, started)

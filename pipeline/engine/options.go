@@ -26,7 +26,7 @@ type Options struct {
 	CABundle string
 	// KeepBytes is how much cache stays in Root; the least recently used goes first. 0: DefaultKeepBytes.
 	KeepBytes int64
-	// LockWait bounds the wait for another engine that uses Root. 0: DefaultLockWait.
+	// LockWait bounds the wait for another engine that uses Root. 0: lock.DefaultWait.
 	LockWait time.Duration
 	// StartWait bounds the wait for the engine to answer once it was started. 0: DefaultStartWait.
 	StartWait time.Duration
@@ -35,7 +35,6 @@ type Options struct {
 // Defaults of Options.
 const (
 	DefaultKeepBytes = 20 << 30
-	DefaultLockWait  = 10 * time.Minute
 	DefaultStartWait = 60 * time.Second
 )
 
@@ -71,9 +70,6 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.KeepBytes == 0 {
 		o.KeepBytes = DefaultKeepBytes
-	}
-	if o.LockWait == 0 {
-		o.LockWait = DefaultLockWait
 	}
 	if o.StartWait == 0 {
 		o.StartWait = DefaultStartWait

@@ -116,9 +116,9 @@ func workerOptions(o Options, kept records, root, snapshotter, runtimePath strin
 		return opt, err
 	}
 	// Build steps share the host's network: see newServer.
-	host := network.NewHostProvider()
+	host := trusting{network.NewHostProvider()}
 	networks := map[pb.NetMode]network.Provider{
-		pb.NetMode_UNSET: host, pb.NetMode_HOST: host, pb.NetMode_NONE: network.NewNoneProvider(),
+		pb.NetMode_UNSET: host, pb.NetMode_HOST: host, pb.NetMode_NONE: trusting{network.NewNoneProvider()},
 	}
 	monitor, err := resources.NewMonitor()
 	if err != nil {

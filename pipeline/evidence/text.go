@@ -3,9 +3,8 @@ package evidence
 import (
 	"maps"
 	"regexp"
-	"strings"
-	"unicode"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 )
 
@@ -33,25 +32,7 @@ var userInfo = regexp.MustCompile(`://[^/@\s]+@`)
 func withoutUser(text string) string { return userInfo.ReplaceAllString(text, "://"+mask+"@") }
 
 // publicText is text of the image or of its surroundings, made fit to be published: valid, bounded, no secrets.
-func publicText(text string) string {
-	const most = 2000
-	return bounded(strings.ToValidUTF8(secret.Redact(text), "\uFFFD"), most)
-}
+func publicText(text string) string { return foreign.Bound(secret.Redact(text), 2000) }
 
-// clip is foreign text that a message or a table repeats: short, and without what a terminal would act on.
-func clip(text string) string {
-	const most = 80
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return ' '
-		}
-		return r
-	}, bounded(strings.ToValidUTF8(text, "\uFFFD"), most))
-}
-
-func bounded(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
-}
+// clip is foreign text that a message or a table repeats.
+func clip(text string) string { return foreign.Short(text, 80) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -30,14 +31,8 @@ func (b *BadInput) Error() string {
 	return b.Reason
 }
 
-// clip quotes a name from an image for people: control characters escaped, long names shortened.
-func clip(name string) string {
-	const longest = 120
-	if len(name) > longest {
-		return fmt.Sprintf("%q… (%d bytes)", name[:longest], len(name))
-	}
-	return fmt.Sprintf("%q", name)
-}
+// clip quotes a name from an image for people.
+func clip(name string) string { return foreign.Quoted(name, 120) }
 
 func malformed(object string, place verdict.Place, format string, args ...any) error {
 	return &verdict.Error{

@@ -3,10 +3,8 @@ package launch
 import (
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
-	"github.com/hallmark-ci/hallmark/pipeline/secret"
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 )
 
 // Explanation is what a log says about why something failed. Both are empty when it says nothing that is known.
@@ -137,7 +135,7 @@ func Explain(log string) Explanation {
 	if len(log) > explained {
 		log = log[len(log)-explained:]
 	}
-	lines := strings.Split(escapes.ReplaceAllString(log, ""), "\n")
+	lines := foreign.Lines(log)
 	for _, s := range signs {
 		// The first line that shows the sign is the cause; what follows repeats it.
 		for _, line := range lines {
@@ -149,7 +147,7 @@ func Explain(log string) Explanation {
 				continue
 			}
 			reason := string(s.pattern.ExpandString(nil, s.reason, line, match))
-			return Explanation{Reason: Clean(reason, 200) + " (" + quote(line) + ")", Remedy: s.remedy, Surroundings: s.reason == noSpace}
+			return Explanation{Reason: foreign.Short(reason, 200) + " (" + quote(line) + ")", Remedy: s.remedy, Surroundings: s.reason == noSpace}
 		}
 	}
 	for _, cause := range causes {
@@ -166,29 +164,11 @@ func Explain(log string) Explanation {
 func LastLine(log string) string {
 	lines := strings.Split(log[max(0, len(log)-explained):], "\n")
 	for i := len(lines) - 1; i >= 0; i-- {
-		if line := Clean(lines[i], 200); line != "" {
+		if line := foreign.Short(lines[i], 200); line != "" {
 			return `"` + line + `"`
 		}
 	}
 	return ""
 }
 
-func quote(line string) string { return `"` + Clean(line, 200) + `"` }
-
-var escapes = regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)`)
-
-// Clean makes one printable line of foreign text, at most so many characters long, without known secrets.
-func Clean(text string, most int) string {
-	text = escapes.ReplaceAllString(strings.ToValidUTF8(text, string(utf8.RuneError)), "")
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r): // Cf: marks that turn the direction of what follows
-			return -1
-		default:
-			return r
-		}
-	}, text)
-	return shorten(secret.Redact(strings.TrimSpace(text)), most)
-}
+func quote(line string) string { return `"` + foreign.Short(line, 200) + `"` }

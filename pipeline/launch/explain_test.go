@@ -57,7 +57,7 @@ func TestExplain(t *testing.T) {
 		{name: "innermost cause", log: "Caused by: com.acme.Outer: 1\nCaused by: com.acme.Inner: 2\n", reason: `"com.acme.Inner: 2"`},
 		{name: "Java exception", log: "java.lang.IllegalStateException: Examples jars directory does not exist.\n\tat x\n", reason: "Examples jars directory"},
 		{name: "Python exception", log: "ValueError: no\n", reason: `"ValueError: no"`},
-		{name: "escapes", log: "\x1b[31mERROR\x1b[0m it \x07broke\u202e\n", reason: `"it broke"`},
+		{name: "escapes", log: "\x1b[31mERROR\x1b[0m it \x07broke\u202e\n", reason: `"it �broke�"`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -69,10 +70,10 @@ func judgePage(probe Probe, out Output) ruling {
 
 func judgeText(probe Probe, out Output, what string) ruling {
 	if probe.Contains != "" && !strings.Contains(out.Text, probe.Contains) {
-		return blame(fmt.Sprintf("%s does not contain %q", what, shorten(probe.Contains, 100)), "Compare it with what the probe expects")
+		return blame(fmt.Sprintf("%s does not contain %q", what, foreign.Cut(probe.Contains, 100)), "Compare it with what the probe expects")
 	}
 	if probe.pattern != nil && !probe.pattern.MatchString(out.Text) {
-		return blame(fmt.Sprintf("%s does not match %q", what, shorten(probe.Matches, 100)), "Compare it with what the probe expects")
+		return blame(fmt.Sprintf("%s does not match %q", what, foreign.Cut(probe.Matches, 100)), "Compare it with what the probe expects")
 	}
 	return ruling{verdict: verdict.Pass}
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 )
 
 // Kind is what a probe asks.
@@ -88,7 +90,7 @@ func (p Probe) check(profile Profile) (Probe, error) {
 		return p, fmt.Errorf("%q is no kind of probe", p.Kind)
 	}
 	if p.Name == "" {
-		p.Name = shorten(name, 80)
+		p.Name = foreign.Cut(name, 80)
 	}
 	return p, nil
 }
@@ -104,12 +106,4 @@ type Output struct {
 	NoCommand bool
 	Status    int    // http: 0 means that nothing answered
 	Trouble   string // http: why nothing answered
-}
-
-func shorten(text string, most int) string {
-	runes := []rune(text)
-	if len(runes) <= most {
-		return text
-	}
-	return string(runes[:most-1]) + "…"
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -249,7 +250,7 @@ func (r *Result) explainUnasked() {
 // shown is what people see of an answer: the end of an output, the beginning of a page.
 func shown(probe Probe, out Output) string {
 	if probe.Kind == HTTP {
-		return Clean(out.Text, 400)
+		return foreign.Short(out.Text, 400)
 	}
 	return secret.Redact(end(out.Text, shownTail))
 }

@@ -185,7 +185,7 @@ func scopesOf(req *http.Request) []string {
 func (a *author) checkRealm(ctx context.Context, host, realm string) (*url.URL, error) {
 	target, err := url.Parse(realm)
 	if err != nil || target.Host == "" {
-		return nil, fmt.Errorf("its token service %q is no URL", clip(realm))
+		return nil, fmt.Errorf("its token service %q is no URL", quoted(realm))
 	}
 	if target.Scheme != "https" && !(target.Scheme == "http" && a.plain.has(target.Host)) {
 		return nil, fmt.Errorf("its token service %s is not reached over HTTPS", target.Host)

@@ -92,9 +92,10 @@ func (c *Client) tag(repository, tag string) (name.Tag, error) {
 	return parsed, nil
 }
 
-// request sends one request below /v2/<repository>/ and returns whatever the registry answers.
+// request sends one request below /v2/<repository>/, where path may bring a query, and returns whatever the registry answers.
 func (c *Client) request(ctx context.Context, method string, repo name.Repository, path string, body io.Reader, header http.Header) (*http.Response, error) {
-	target := url.URL{Scheme: "https", Host: repo.RegistryStr(), Path: "/v2/" + repo.RepositoryStr() + "/" + path}
+	path, query, _ := strings.Cut(path, "?")
+	target := url.URL{Scheme: "https", Host: repo.RegistryStr(), Path: "/v2/" + repo.RepositoryStr() + "/" + path, RawQuery: query}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
 	if err != nil {
 		return nil, err

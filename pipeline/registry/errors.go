@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -26,11 +27,15 @@ const (
 	CodeNotFound    = "registry.not-found"    // 404
 	CodeConflict    = "registry.conflict"     // 412, 409: someone else was first
 	CodeRefused     = "registry.refused"      // any other 4xx
-	CodeAnswer      = "registry.answer"       // an answer that no registry gives: HTML, wrong digest, too large
+	CodeTooManyTags = "registry.too-many-tags"
+	CodeAnswer      = "registry.answer" // an answer that no registry gives: HTML, wrong digest, too large
 )
 
 // ErrNotFound marks what the registry does not have.
 var ErrNotFound = errors.New("not found")
+
+// ErrTagsUnlisted marks a list of tags that could not be read to its end, because it is too long or has none.
+var ErrTagsUnlisted = errors.New("the list of tags has no end in reach")
 
 // ErrUncertain marks a write of which it is not known whether it took effect: the answer was lost on the way. Only
 // reading back tells.
@@ -134,28 +139,21 @@ func explanation(resp *http.Response, body []byte) string {
 	}
 	if json.Unmarshal(body, &answer) == nil && len(answer.Errors) > 0 {
 		for _, e := range answer.Errors[:min(len(answer.Errors), 3)] {
-			text += ": " + clip(strings.TrimSpace(e.Code+" "+e.Message))
+			text += ": " + quoted(strings.TrimSpace(e.Code+" "+e.Message))
 		}
 		return text
 	}
 	if isWebPage(resp) || strings.HasPrefix(strings.TrimSpace(strings.ToLower(string(body[:min(len(body), 64)]))), "<") {
 		return text + ", with a web page instead of a registry's answer (is there a proxy or a sign-in page in between?)"
 	}
-	if plain := clip(string(body)); plain != "" {
+	if plain := quoted(string(body)); plain != "" {
 		return text + ": " + plain
 	}
 	return text
 }
 
-// clip makes foreign text fit for one line: no control characters, at most 200 bytes.
-func clip(text string) string {
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) }), " ")
-	text = strings.TrimSpace(strings.ToValidUTF8(text, "?"))
-	if len(text) > 200 {
-		text = strings.ToValidUTF8(text[:200], "") + "…"
-	}
-	return text
-}
+// quoted is what a registry says, short enough for an error.
+func quoted(text string) string { return foreign.Short(text, 200) }
 
 // marked is err, also known as mark; it reads as err alone.
 type marked struct{ err, mark error }

@@ -144,7 +144,7 @@ func (c *Client) putManifest(ctx context.Context, repo name.Repository, referenc
 		return answerError(doing, object, "the answer is a web page")
 	case resp.StatusCode == http.StatusCreated, resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusAccepted:
 		if said := resp.Header.Get("Docker-Content-Digest"); said != "" && said != m.Digest() {
-			return answerError(doing, object, "the registry says that it has stored %w", marked{errors.New(clip(said)), ErrUncertain})
+			return answerError(doing, object, "the registry says that it has stored %w", marked{errors.New(quoted(said)), ErrUncertain})
 		}
 		return nil
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusRequestTimeout:

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -37,7 +34,7 @@ func (c *Client) Head(ctx context.Context, repository, tag string) (digest strin
 	}
 	if said := resp.Header.Get("Docker-Content-Digest"); said != "" {
 		if _, err := v1.NewHash(said); err != nil {
-			return "", false, answerError(doing, object, "the registry names the digest %q, which is none", clip(said))
+			return "", false, answerError(doing, object, "the registry names the digest %q, which is none", quoted(said))
 		}
 		return said, true, nil
 	}
@@ -114,20 +111,4 @@ func (c *Client) Tag(ctx context.Context, s subject.Subject, tag string, options
 		ctx = owned(ctx)
 	}
 	return c.putManifest(ctx, parsed.Context(), tag, m, header, doing, parsed.Name())
-}
-
-// Tags lists the tags of a repository in alphabetical order; one that is not there has none.
-func (c *Client) Tags(ctx context.Context, repository string) ([]string, error) {
-	repo, err := c.repository(repository)
-	if err != nil {
-		return nil, err
-	}
-	tags, err := remote.List(repo, c.RemoteOptions(ctx)...)
-	if err = c.Explain(err, "listing the tags of", repo.Name()); isNotFound(err) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	slices.Sort(tags)
-	return tags, nil
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -61,8 +62,8 @@ func (c *canvas) line(format string, args ...any) {
 }
 
 func (c *canvas) head(r Report) {
-	left := "Hallmark  " + Clean(r.Image)
-	right := "run " + Clean(r.RunID) + "  " + Elapsed(r.Elapsed)
+	left := "Hallmark  " + foreign.Line(r.Image)
+	right := "run " + foreign.Line(r.RunID) + "  " + Elapsed(r.Elapsed)
 	if cells(left)+2+cells(right) > c.width {
 		left = Fit(left, max(20, c.width-2-cells(right)))
 	}
@@ -90,9 +91,9 @@ func (c *canvas) steps(steps []Step) {
 			said = cmp.Or(s.reason(), s.Detail)
 		}
 		sign := s.Sign()
-		head := fmt.Sprintf("%s %s %7s  ", c.paint(sign, signPaint(sign)), pad(Fit(Clean(s.Name), name), name), elapsed)
+		head := fmt.Sprintf("%s %s %7s  ", c.paint(sign, signPaint(sign)), pad(Fit(foreign.Line(s.Name), name), name), elapsed)
 		indent := 2 + name + 1 + 7 + 2
-		for i, line := range Wrap(Clean(shortened(said)), c.width-indent) {
+		for i, line := range Wrap(foreign.Line(shortened(said)), c.width-indent) {
 			if i > 0 {
 				head = strings.Repeat(" ", indent)
 			}
@@ -137,7 +138,7 @@ func (c *canvas) trouble(r Report) {
 			continue
 		}
 		if s.Output != "" {
-			for _, line := range CleanLines(tail(s.Output, 12, 4096)) {
+			for _, line := range foreign.Lines(tail(s.Output, 12, 4096)) {
 				c.line("  %s %s", c.paint("│", dim), Fit(line, c.width-4))
 			}
 			c.line("")
@@ -150,12 +151,12 @@ func (c *canvas) trouble(r Report) {
 }
 
 func (c *canvas) finding(f verdict.Finding) {
-	title := Clean(f.ID)
+	title := foreign.Line(f.ID)
 	if f.Package != nil {
-		title += " in " + Clean(f.Package.Name+" "+f.Package.Installed)
+		title += " in " + foreign.Line(f.Package.Name+" "+f.Package.Installed)
 	}
 	c.line("%s %s  %s", c.paint("✗", red), c.paint(title, bold), c.paint(string(f.Severity), severityPaint(f.Severity)))
-	for _, line := range Wrap(Clean(cmp.Or(f.Message, f.Title)), c.width-2) {
+	for _, line := range Wrap(foreign.Line(cmp.Or(f.Message, f.Title)), c.width-2) {
 		c.line("  %s", line)
 	}
 	if place := f.Place.String(); place != "" {
@@ -173,7 +174,7 @@ func (c *canvas) finding(f verdict.Finding) {
 // field writes a named value, wrapped beside its name.
 func (c *canvas) field(name, value string, p paint) {
 	head := "  " + pad(name, 8) + " "
-	for i, line := range Wrap(Clean(value), c.width-cells(head)) {
+	for i, line := range Wrap(foreign.Line(value), c.width-cells(head)) {
 		if i > 0 {
 			head = strings.Repeat(" ", cells(head))
 		}
@@ -245,7 +246,7 @@ func (c *canvas) verdict(r Report) {
 	word := loud(r.Verdict, r.ExitCode)
 	c.line("")
 	head, indent := c.paint(word, bold, verdictPaint(r.Verdict, r.ExitCode))+"  ", cells(word)+2
-	for i, line := range Wrap(Clean(r.Headline), c.width-indent) {
+	for i, line := range Wrap(foreign.Line(r.Headline), c.width-indent) {
 		if i > 0 {
 			head = strings.Repeat(" ", indent)
 		}
@@ -259,6 +260,6 @@ func (c *canvas) verdict(r Report) {
 	}
 	if r.VerifyCommand != "" {
 		// A command stays on one line whatever its length: it is there to be copied.
-		c.line("  %s %s", pad("verify", 8), c.paint(Clean(r.VerifyCommand), bold))
+		c.line("  %s %s", pad("verify", 8), c.paint(foreign.Line(r.VerifyCommand), bold))
 	}
 }

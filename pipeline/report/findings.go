@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"io"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -28,7 +29,7 @@ func Findings(w io.Writer, findings []verdict.Finding, width int, colour bool) e
 			sign, name = "–", f.ID+" (waived by "+w.Owner+" until "+w.Until+")"
 		}
 		severity := pad(string(f.Severity), 8)
-		c.line("%s %s  %s", c.paint(sign, dim), c.paint(severity, severityPaint(f.Severity)), Fit(Clean(name+": "+cmp.Or(f.Message, f.Title)), width-12))
+		c.line("%s %s  %s", c.paint(sign, dim), c.paint(severity, severityPaint(f.Severity)), Fit(foreign.Line(name+": "+cmp.Or(f.Message, f.Title)), width-12))
 	}
 	return c.Flush()
 }

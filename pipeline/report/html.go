@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -29,16 +30,16 @@ var pageStyle string
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"elapsed": Elapsed,
 	"bytes":   Bytes,
-	"short":   func(digest string) string { return Clean(subject.Short(digest)) },
+	"short":   func(digest string) string { return foreign.Line(subject.Short(digest)) },
 	"when":    when,
 	"age":     age,
-	"clean":   Clean,
+	"clean":   foreign.Line,
 	"signer":  signer,
 	"plural":  verdict.Plural,
 	"web":     func(source string) bool { return strings.HasPrefix(source, "https://") },
 	"style":   func() template.CSS { return template.CSS(pageStyle) }, //nolint:gosec // our own file
 	"log": func(text string) string {
-		return strings.Join(CleanLines(tail(text, 1<<20, htmlTail)), "\n")
+		return strings.Join(foreign.Lines(tail(text, 1<<20, htmlTail)), "\n")
 	},
 }).Parse(pageText))
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -115,7 +116,7 @@ func (m *markdown) steps(steps []Step) {
 // folded is a block that opens on a click.
 func (m *markdown) folded(title, body string) {
 	m.line("<details><summary>%s</summary>\n", md(title))
-	lines := CleanLines(tail(body, markdownTail, 8<<10))
+	lines := foreign.Lines(tail(body, markdownTail, 8<<10))
 	fence := "```"
 	for strings.Contains(strings.Join(lines, "\n"), fence) {
 		fence += "`"
@@ -150,15 +151,15 @@ func (m *markdown) findings(all []verdict.Finding) {
 		if f.Package != nil {
 			said += md("in "+f.Package.Name+" "+f.Package.Installed+":") + " "
 		}
-		said += md(cut(cmp.Or(f.Message, f.Title), 300))
+		said += md(foreign.Cut(cmp.Or(f.Message, f.Title), 300))
 		if f.Waiver != nil {
 			state := "waived until "
 			if f.Blocking {
 				state = "waiver expired on "
 			}
-			said += md(" (" + state + f.Waiver.Until + ", " + f.Waiver.Owner + ": " + cut(f.Waiver.Reason, 100) + ")")
+			said += md(" (" + state + f.Waiver.Until + ", " + f.Waiver.Owner + ": " + foreign.Cut(f.Waiver.Reason, 100) + ")")
 		}
-		m.row(sign, string(f.Severity), said, md(cut(f.Place.String(), 120)), md(cut(f.Remedy, 200)))
+		m.row(sign, string(f.Severity), said, md(foreign.Cut(f.Place.String(), 120)), md(foreign.Cut(f.Remedy, 200)))
 	}
 	m.line("")
 }
@@ -178,10 +179,10 @@ func (m *markdown) launches(all []Launch) {
 		m.line("| probe | verdict | time | |\n| --- | --- | ---: | --- |")
 		for _, p := range l.Probes {
 			said := md(p.Reason)
-			if lines := CleanLines(p.Output); said == "" && len(lines) > 0 && strings.TrimSpace(lines[len(lines)-1]) != "" {
-				said = mdCode(cut(strings.TrimSpace(lines[len(lines)-1]), 100))
+			if lines := foreign.Lines(p.Output); said == "" && len(lines) > 0 && strings.TrimSpace(lines[len(lines)-1]) != "" {
+				said = mdCode(foreign.Cut(strings.TrimSpace(lines[len(lines)-1]), 100))
 			}
-			m.row(md(cut(p.Name, 100)), string(p.Verdict), Elapsed(p.Elapsed), said)
+			m.row(md(foreign.Cut(p.Name, 100)), string(p.Verdict), Elapsed(p.Elapsed), said)
 		}
 		m.line("")
 		if l.LogTail != "" {
@@ -200,7 +201,7 @@ func (m *markdown) evidence(all []Evidence) {
 		if e.Reused {
 			what += " (stood already)"
 		}
-		m.row(md(e.Kind), cmp.Or(string(e.Verdict), "–"), mdCode(signer(e.Signer)), e.when(), md(cut(what, 200)))
+		m.row(md(e.Kind), cmp.Or(string(e.Verdict), "–"), mdCode(signer(e.Signer)), e.when(), md(foreign.Cut(what, 200)))
 	}
 	m.line("")
 }
@@ -220,7 +221,7 @@ func (m *markdown) layers(all []Layer) {
 			m.line("\n…and %d more.", len(all)-i)
 			break
 		}
-		m.row(fmt.Sprint(l.Index), mdCode(subject.Short(l.Digest)), Bytes(l.Size), mdCode(cut(l.CreatedBy, 120)))
+		m.row(fmt.Sprint(l.Index), mdCode(subject.Short(l.Digest)), Bytes(l.Size), mdCode(foreign.Cut(l.CreatedBy, 120)))
 	}
 	m.line("\n</details>\n")
 }
@@ -244,14 +245,6 @@ func (m *markdown) about(r Report) {
 	}
 }
 
-// cut shortens a text to so many characters.
-func cut(text string, most int) string {
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
-}
-
 // special are the characters that could format, link, embed or mention.
 var special = strings.NewReplacer(
 	"\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "|", "\\|", "~", "\\~", "#", "\\#", "!", "\\!",
@@ -259,11 +252,11 @@ var special = strings.NewReplacer(
 )
 
 // md is foreign text as plain Markdown.
-func md(text string) string { return special.Replace(Clean(text)) }
+func md(text string) string { return special.Replace(foreign.Line(text)) }
 
 // mdCode is foreign text as code in a table: no backtick ends it and no pipe ends the column.
 func mdCode(text string) string {
-	text = strings.ReplaceAll(strings.ReplaceAll(Clean(text), "`", "'"), "|", "¦")
+	text = strings.ReplaceAll(strings.ReplaceAll(foreign.Line(text), "`", "'"), "|", "¦")
 	if strings.TrimSpace(text) == "" {
 		return ""
 	}

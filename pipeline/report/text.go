@@ -3,64 +3,15 @@ package report
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/mattn/go-runewidth"
 
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
-
-// sequences are what terminals obey: CSI and OSC sequences, and the short ones that begin with an escape.
-var sequences = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[@-~]|[\x1b\u009d][\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\|$)|\x1b[ -/]*[0-~]?|\u009b[0-?]*[ -/]*[@-~]")
-
-// Clean makes foreign text safe to show on a terminal as one line: masked secrets are hidden, terminal sequences
-// dropped, and whatever else does not print (control characters, marks that turn the direction of writing) becomes �.
-// Line ends and tabs become spaces.
-func Clean(text string) string {
-	text = secret.Redact(text)
-	if isPlain(text) {
-		return text
-	}
-	text = sequences.ReplaceAllString(text, "")
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t':
-			return ' '
-		case r == '\r':
-			return -1
-		case !unicode.IsPrint(r):
-			return unicode.ReplacementChar
-		default:
-			return r
-		}
-	}, text)
-}
-
-func isPlain(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-// CleanLines is Clean for text of several lines, which it returns one by one. Of a line that a program wrote over
-// with carriage returns, the last state is kept.
-func CleanLines(text string) []string {
-	lines := strings.Split(strings.TrimRight(text, "\r\n"), "\n")
-	for i, line := range lines {
-		line = strings.TrimRight(line, "\r")
-		line = line[strings.LastIndexByte(line, '\r')+1:]
-		lines[i] = Clean(strings.ReplaceAll(line, "\t", "    "))
-	}
-	return lines
-}
 
 // Elapsed is a span of time as people read it: 0.4s, 41.2s, 1m42s, 1h02m.
 func Elapsed(d time.Duration) string {
@@ -203,6 +154,3 @@ func redactedValue(v reflect.Value) reflect.Value {
 		return v
 	}
 }
-
-// CleanText is Clean for text of several lines, which stay lines: an error with the line it is about below it.
-func CleanText(text string) string { return strings.Join(CleanLines(text), "\n") }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -18,14 +19,14 @@ func VerifyTable(w io.Writer, v Verification, width int, colour bool) error {
 	}
 	v = redacted(v)
 	c := &canvas{bufio.NewWriter(w), painter(colour), width}
-	c.line("%s  %s", c.paint("Evidence for", bold), Clean(v.Ref))
+	c.line("%s  %s", c.paint("Evidence for", bold), foreign.Line(v.Ref))
 	if v.Subject.Digest != "" {
-		c.line("%s%s", strings.Repeat(" ", len("Evidence for  ")), Clean(v.Subject.Digest))
+		c.line("%s%s", strings.Repeat(" ", len("Evidence for  ")), foreign.Line(v.Subject.Digest))
 	}
 	c.line("")
 	c.evidence(v.Evidence, v.Missing)
 	for _, r := range v.Rejected {
-		c.line("%s %s  %s", c.paint("✗", red), cmp.Or(Clean(r.Kind), "evidence"), "not believed")
+		c.line("%s %s  %s", c.paint("✗", red), cmp.Or(foreign.Line(r.Kind), "evidence"), "not believed")
 		c.field("reason", r.Reason, "")
 		c.field("stored", r.Ref, dim)
 	}
@@ -55,10 +56,10 @@ func sentence(text string) string {
 func (c *canvas) evidence(all []Evidence, missing []Missing) {
 	rows := [][5]string{{"KIND", "VERDICT", "SIGNER", "WHEN (UTC)", "WHAT"}}
 	for _, e := range all {
-		rows = append(rows, [5]string{Clean(e.Kind), cmp.Or(string(e.Verdict), "–"), Clean(signer(e.Signer)), e.when(), Clean(cmp.Or(e.Summary, e.PredicateType))})
+		rows = append(rows, [5]string{foreign.Line(e.Kind), cmp.Or(string(e.Verdict), "–"), foreign.Line(signer(e.Signer)), e.when(), foreign.Line(cmp.Or(e.Summary, e.PredicateType))})
 	}
 	for _, m := range missing {
-		rows = append(rows, [5]string{Clean(m.Kind), "missing", "–", "–", ""})
+		rows = append(rows, [5]string{foreign.Line(m.Kind), "missing", "–", "–", ""})
 	}
 	var widths [5]int
 	for _, row := range rows {

@@ -129,7 +129,7 @@ func (m *merger) mergePackages() {
 			m.problems = append(m.problems, problem{file.path, file.Problem, file.layer, file.Kind != ""})
 		}
 		for _, pkg := range file.Packages {
-			if file.Kind == embeddedSBOM && foreign(pkg, m.os.Family) {
+			if file.Kind == embeddedSBOM && ofAnother(pkg, m.os.Family) {
 				continue
 			}
 			pkg.BuildInfo = builds.of(origins[pkgKey{"", pkg.Name, pkg.Version, pkg.Release}])
@@ -154,8 +154,8 @@ func (m *merger) mergePackages() {
 	sort.Sort(ftypes.Packages(m.packages))
 }
 
-// foreign says that an SBOM lists a package of another distribution than the image's.
-func foreign(pkg ftypes.Package, family ftypes.OSType) bool {
+// ofAnother says that an SBOM lists a package of another distribution than the image's.
+func ofAnother(pkg ftypes.Package, family ftypes.OSType) bool {
 	p := pkg.Identifier.PURL
 	return family != "" && p != nil && p.Namespace != "" && p.Namespace != family.PurlNamespace()
 }

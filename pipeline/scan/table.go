@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -19,11 +20,11 @@ const tableWidth = 100
 // writeTable writes what a person reads first: what blocks and how to repair it, then everything else in one line each.
 func (r *Result) writeTable(w io.Writer) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s\n", r.report.ArtifactName)
-	system := cmp.Or(r.System, "no operating system recognised")
+	fmt.Fprintf(&b, "%s\n", foreign.Line(r.report.ArtifactName))
+	system := cmp.Or(foreign.Line(r.System), "no operating system recognised")
 	fmt.Fprintf(&b, "  %s, %d %s, %d %s\n", system, r.Packages, plural(r.Packages, "package", "packages"),
 		len(r.report.Metadata.Layers), plural(len(r.report.Metadata.Layers), "layer", "layers"))
-	fmt.Fprintf(&b, "  database  %s, data of %s\n            %s\n", r.Database.Source,
+	fmt.Fprintf(&b, "  database  %s, data of %s\n            %s\n", foreign.Line(r.Database.Source),
 		r.Database.UpdatedAt.UTC().Format("2006-01-02"), r.Database.Digest)
 	for _, note := range r.Notes {
 		writeWrapped(&b, "  note      ", note)
@@ -96,7 +97,7 @@ func (r *Result) writeBlocking(b *bytes.Buffer, f verdict.Finding) {
 	if f.Place.Layer != "" {
 		layer := "layer " + shortDigest(f.Place.Layer)
 		if f.Place.CreatedBy != "" {
-			layer += ", made by " + oneLine(f.Place.CreatedBy, 200)
+			layer += ", made by " + foreign.Short(f.Place.CreatedBy, 200)
 		}
 		writeWrapped(b, "                   ", layer)
 	}
@@ -116,6 +117,9 @@ func writeRows(b *bytes.Buffer, findings []verdict.Finding) {
 		if f.Package != nil {
 			row[2] = f.Package.Name + " " + f.Package.Installed
 			row[3] = cmp.Or(f.Package.Fixed, "no fix")
+		}
+		for i := range row {
+			row[i] = foreign.Line(row[i])
 		}
 		key := strings.Join([]string{row[0], row[1], row[3], f.Kind}, "|")
 		if i, known := at[key]; known && f.Package != nil {
@@ -146,7 +150,7 @@ func writeRows(b *bytes.Buffer, findings []verdict.Finding) {
 		}
 		room := tableWidth - utf8.RuneCountInString(line)
 		if room >= 16 {
-			line += clipEnd(row[4], room)
+			line += foreign.Cut(row[4], room)
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
@@ -158,7 +162,7 @@ func writeWrapped(b *bytes.Buffer, lead, text string) {
 	indent := strings.Repeat(" ", utf8.RuneCountInString(strings.TrimLeft(lead, "\n")))
 	line := ""
 	lines := []string{}
-	for _, word := range strings.Fields(text) {
+	for _, word := range strings.Fields(foreign.Line(text)) {
 		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
 			lines = append(lines, line)
 			line = ""
@@ -176,14 +180,6 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 }
 
-func clipEnd(text string, width int) string {
-	runes := []rune(text)
-	if len(runes) <= width {
-		return text
-	}
-	return string(runes[:width-1]) + "…"
-}
-
 // clipMiddle keeps both ends: package names differ at the front, versions at the end.
 func clipMiddle(text string, width int) string {
 	runes := []rune(text)
@@ -192,10 +188,6 @@ func clipMiddle(text string, width int) string {
 	}
 	half := (width - 1) / 2
 	return string(runes[:width-1-half]) + "…" + string(runes[len(runes)-half:])
-}
-
-func oneLine(text string, width int) string {
-	return clipEnd(strings.Join(strings.Fields(text), " "), width)
 }
 
 func shortDigest(digest string) string {

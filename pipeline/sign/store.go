@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -172,15 +173,8 @@ func rejected(err error) (code, reason string, ok bool) {
 	return "", "", false
 }
 
-// clip shortens foreign text for one line.
-func clip(text string) string {
-	const most = 160
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }), " ")
-	if len(text) > most {
-		text = text[:most]
-	}
-	return strings.ToValidUTF8(text, "?")
-}
+// clip is foreign text, short enough for a reason.
+func clip(text string) string { return foreign.Short(text, 160) }
 
 // newestFirst orders the entries of a list of referrers by when they say that they were made.
 func newestFirst(all []v1.Descriptor) {

@@ -22,7 +22,10 @@ import (
 )
 
 // home is a HALLMARK_HOME with the projects that are run on it.
-type home struct{ dir string }
+type home struct {
+	dir string
+	env []string // more for the program's environment
+}
 
 // newHome is a home that goes with the test, once nothing of it is in use any more.
 func newHome(t *testing.T) home {
@@ -36,12 +39,12 @@ func newHome(t *testing.T) home {
 			t.Logf("engine.log of the build:\n%s", tailOf(dir+"/engine/engine.log"))
 			t.Logf("engine.log of the launch:\n%s", tailOf(dir+"/launch/engine.log"))
 		}
-		nothingLeft(t, home{dir})
+		nothingLeft(t, home{dir: dir})
 		if err := os.RemoveAll(dir); err != nil {
 			t.Errorf("a home that cannot be removed: %v", err)
 		}
 	})
-	return home{dir}
+	return home{dir: dir}
 }
 
 func tailOf(path string) string {
@@ -90,6 +93,7 @@ func (h home) start(t *testing.T, watch watcher, args ...string) *call {
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "HALLMARK_") }),
 		"HALLMARK_HOME="+h.dir, "HALLMARK_SIGN_KEY=file:"+keyFiles+".key", "HALLMARK_SIGN_PASSWORD=env:TESTS_PASSWORD", "TESTS_PASSWORD="+password,
 		"HALLMARK_SCAN_DATABASE_FROM=demo", "DOCKER_CONFIG="+h.dir)
+	cmd.Env = append(cmd.Env, h.env...)
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout
 	stderr, err := cmd.StderrPipe()

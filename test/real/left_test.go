@@ -111,7 +111,7 @@ func belongs(pid int, h home) bool {
 // killEngine ends the engine on one of the home's folders, "engine" or "launch", as the kernel would for want of memory.
 func killEngine(t *testing.T, h home, folder string) {
 	for _, pid := range processes() {
-		if strings.HasSuffix(cmdline(pid), " "+engineVerb) && belongs(pid, home{filepath.Join(h.dir, folder)}) {
+		if strings.HasSuffix(cmdline(pid), " "+engineVerb) && belongs(pid, home{dir: filepath.Join(h.dir, folder)}) {
 			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 				t.Errorf("killing the engine: %v", err)
 			}

@@ -3,8 +3,13 @@
 package real
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/hallmark-ci/hallmark/pipeline/progress"
 )
 
 // Two runs at once on one image: both end well, or one says that the other was quicker; golden is one of the two, with
@@ -60,5 +65,43 @@ func TestTogether(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Two runs at once on one home, of one image, from one context that changes in between: they share engine, layout and
+// registry. Each builds, scans and launches an image of its own, and both end well.
+func TestTogetherFromOneContext(t *testing.T) {
+	t.Parallel()
+	h, project := newHome(t), tiny{stamp: "first", slow: true}.project(t)
+	building := make(chan struct{})
+	first := h.start(t, at(amidTheBuild, func(*call) { close(building) }), "run", project)
+	select { // the engine has the whole context by then
+	case <-building:
+	case <-first.done:
+		t.Fatalf("it ended before it built: %s", first.end(t))
+	}
+	if err := os.WriteFile(filepath.Join(project, "stamp"), []byte("second"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	second := h.start(t, nil, "run", project)
+	one, other := first.end(t).want(t, 0), second.end(t).want(t, 0)
+	if one.report.Subject == other.report.Subject {
+		t.Fatalf("two contents became one image, %s", one.report.Subject)
+	}
+	if !slices.ContainsFunc(other.events, func(e progress.Event) bool { return strings.HasPrefix(e.Text, "waiting up to 30m") }) {
+		t.Error("the second run did not say that it waits, and for what")
+	}
+	for _, o := range []outcome{one, other} {
+		v := verify(t, h, o.report.StagingTag, 0)
+		if v.Subject != o.report.Subject {
+			t.Errorf("%s holds %s, the run was about %s", o.report.StagingTag, v.Subject, o.report.Subject)
+		}
+	}
+	if v := verify(t, h, "tiny:golden", 0); v.Subject != one.report.Subject && v.Subject != other.report.Subject {
+		t.Errorf("golden is %s, which neither run made", v.Subject)
+	}
+	left, err := filepath.Glob(filepath.Join(h.dir, "layouts", "*", ".hallmark-candidates", "*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("candidates stay behind: %v %v", left, err)
 	}
 }

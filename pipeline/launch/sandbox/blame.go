@@ -11,6 +11,7 @@ import (
 	"github.com/moby/buildkit/util/grpcerrors"
 	"google.golang.org/grpc/codes"
 
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
 	"github.com/hallmark-ci/hallmark/pipeline/launch/sandbox/inside"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -74,7 +75,7 @@ func last(err error) string {
 			text = after
 		}
 	}
-	return launch.Clean(text, 300)
+	return foreign.Short(text, 300)
 }
 
 func nothingToStart() error {
@@ -266,7 +267,7 @@ func (c *cluster) notReady(p *process, page launch.Page, report inside.Report) e
 	case report.Status != 0:
 		got = fmt.Sprintf("it answers without %q", page.Contains)
 	case report.Error != "":
-		got += " (" + launch.Clean(report.Error, 100) + ")"
+		got += " (" + foreign.Short(report.Error, 100) + ")"
 	}
 	why := launch.Explain(p.output.Tail())
 	if why.Reason != "" {

@@ -3,9 +3,11 @@
 //	service serve         answers until it is ended
 //	service say TEXT…     prints
 //	service sleep SECONDS sleeps
+//	service sum FILE TO   writes the SHA-256 sum of one file into another
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"os"
@@ -22,7 +24,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("say serve, say or sleep")
+		return fmt.Errorf("say serve, say, sleep or sum")
 	}
 	switch args[0] {
 	case "serve":
@@ -37,6 +39,12 @@ func run(args []string) error {
 		span, err := time.ParseDuration(args[1] + "s")
 		time.Sleep(span)
 		return err
+	case "sum":
+		body, err := os.ReadFile(args[1])
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(args[2], fmt.Appendf(nil, "%x\n", sha256.Sum256(body)), 0o644)
 	default:
 		return fmt.Errorf("there is no command %s", args[0])
 	}
