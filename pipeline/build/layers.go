@@ -59,10 +59,7 @@ func (r *refiner) key(raw digest.Digest, epoch time.Time) string {
 
 // known says whether raw was turned before and the outcome is still there.
 func (r *refiner) known(raw digest.Digest, epoch time.Time) (refined, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	found, ok := r.done[r.key(raw, epoch)]
-	return found, ok && r.layout.has(found.Digest, found.Size)
+	return r.noted(r.key(raw, epoch))
 }
 
 // refine turns the raw layer at path, unless that was done before.

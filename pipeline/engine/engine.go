@@ -38,6 +38,8 @@ type Engine struct {
 	key         []byte
 	child       *child
 
+	daemon *daemon // of Docker's only
+
 	closing atomic.Bool
 }
 
