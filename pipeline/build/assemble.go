@@ -225,7 +225,9 @@ func (a *assembly) layers(ctx context.Context, manifest *ocispecs.Manifest, conf
 			group.Go(func() error { return a.layout.adopt(a.export.path(layer.Digest), layer.Digest) })
 			continue
 		}
-		turn := func() (refined, error) { return a.refiner.refine(ctx, a.export.path(layer.Digest), layer.Digest, epoch) }
+		turn := func() (refined, error) {
+			return a.refiner.refine(ctx, a.export.path(layer.Digest), layer.Digest, epoch)
+		}
 		if inBase {
 			turn = func() (refined, error) { return a.refiner.pack(ctx, a.export.path(layer.Digest), layer.Digest) }
 		}

@@ -83,7 +83,7 @@ func (r *refiner) turn(ctx context.Context, path string, epoch time.Time) (refin
 		return refined{}, err
 	}
 	defer source.Close()
-	dated := tarconverter.NewReader(bufio.NewReaderSize(source, 1<<20), func(header *tar.Header) { clamp(header, epoch) })
+	dated := tarconverter.NewReader(bufio.NewReaderSize(source, 1<<20), func(header *tar.Header) { clamp(header, epoch); plain(header) })
 	defer dated.Close()
 
 	blob, err := r.layout.create()

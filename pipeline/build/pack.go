@@ -1,12 +1,16 @@
 package build
 
 import (
+	"archive/tar"
 	"bufio"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
+	"path"
+	"strings"
+	"time"
 
 	digest "github.com/opencontainers/go-digest"
 )
@@ -67,3 +71,16 @@ func (r *refiner) compress(ctx context.Context, path string) (refined, error) {
 	sum, size, err := blob.keep()
 	return refined{Digest: sum, DiffID: sumOf(diff), Size: size}, err
 }
+
+// plain takes out what only Docker's classic store writes: names beside the numbers of owners, and the kind of a file
+// among its permissions, and a mode and a date of what is gone. What is left is what BuildKit itself writes, so that the same layer gets the same digest.
+func plain(header *tar.Header) {
+	header.Uname, header.Gname = "", ""
+	header.Mode &= 0o7777
+	if strings.HasPrefix(path.Base(header.Name), whiteout) && header.Size == 0 {
+		header.Mode, header.ModTime = 0, time.Unix(0, 0)
+	}
+}
+
+// whiteout begins the name of what stands for a file that was removed; neither its mode nor its date means anything.
+const whiteout = ".wh."

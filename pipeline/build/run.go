@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -82,8 +83,8 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 	}
 	defer a.export.close()
 
-	w := &witness{}
-	watched := newWatcher()
+	w := &witness{file: file}
+	watched := newWatcher(w)
 	exported, err := solve(ctx, e, docker, o, named, secrets, a, w, watched)
 	if err != nil {
 		return nil, explain(ctx, e.Blame(err), file, watched)
@@ -140,7 +141,7 @@ func solve(ctx context.Context, e *engine.Engine, docker *dockerStore, o Options
 	<-done
 	defer func() { docker.clean(ctx, response != nil) }()
 	if err != nil {
-		return root, err
+		return root, cmp.Or(w.refused, err)
 	}
 	if docker != nil {
 		return docker.fetch(alive, response.ExporterResponse, a)
