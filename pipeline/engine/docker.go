@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -156,9 +158,12 @@ func (d *daemon) watch(ctx context.Context, lost func()) {
 		}
 		asking, cancel := context.WithTimeout(ctx, pulseWait)
 		response, err := d.call(asking, http.MethodGet, "/_ping")
-		if misses++; err == nil {
+		switch misses++; {
+		case err == nil:
 			misses = 0
 			_ = response.Body.Close()
+		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist): // nobody listens: it does not only think
+			misses = pulseMisses
 		}
 		cancel()
 	}
