@@ -112,13 +112,17 @@ func explain(ctx context.Context, err error, file *dockerfile, watched *watcher)
 		fault.Remedy = "Run again once it can be reached; finished steps are kept"
 	case unsupported.MatchString(text):
 		fault = tooOld(fault.Cause)
+	case trouble.MatchString(text):
+		fault.Verdict, fault.Code, fault.Remedy = verdict.Inconclusive, "build.engine", engineRemedy
 	case at.Line > 0:
 		fault.Verdict, fault.Code, fault.Remedy = verdict.Fail, "build.dockerfile", "Correct the instruction"
 	default:
-		fault.Verdict, fault.Code, fault.Remedy = verdict.Inconclusive, "build.engine", "Run again; if it happens again, see the engine's log"
+		fault.Verdict, fault.Code, fault.Remedy = verdict.Inconclusive, "build.engine", engineRemedy
 	}
 	return tell(fault)
 }
+
+const engineRemedy = "Run again; if it happens again, see the engine's log"
 
 // tell chooses how the fault reads.
 func tell(fault *verdict.Error) error {

@@ -27,6 +27,10 @@ var unsupported = regexp.MustCompile(`is not supported by build server|unknown A
 	`scheme \S+ not (found|supported)|no (source )?handler for|unsupported source|could not resolve \S* ?to a valid op|` +
 	`invalid source, can't copy multiple|failed to load cache key: invalid empty op`)
 
+// trouble are the words in which an engine says that it, not what the Dockerfile asks for, is in the way of a step.
+var trouble = regexp.MustCompile(`unlazy requires|(?i:snapshot) \S+ does not exist|failed to (restore|stat|prepare|mount|get|create) \S*\s?(missing )?snapshot|` +
+	`no space left on device|input/output error|read-only file system|cannot allocate memory|network \S+ not found|runc did not terminate|OCI runtime`)
+
 func tooOld(cause error) *verdict.Error {
 	return &verdict.Error{
 		Verdict: verdict.Inconclusive, Code: "engine.too-old", Doing: "building with an engine whose BuildKit is too old for the Dockerfile", Cause: cause,

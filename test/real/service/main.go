@@ -3,6 +3,7 @@
 //	service serve         answers until it is ended
 //	service say TEXT…     prints
 //	service sleep SECONDS sleeps
+//	service measure FILE TO writes into TO how many bytes FILE holds
 package main
 
 import (
@@ -22,7 +23,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("say serve, say or sleep")
+		return fmt.Errorf("say serve, say, sleep or measure")
 	}
 	switch args[0] {
 	case "serve":
@@ -37,6 +38,12 @@ func run(args []string) error {
 		span, err := time.ParseDuration(args[1] + "s")
 		time.Sleep(span)
 		return err
+	case "measure":
+		text, err := os.ReadFile(args[1])
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(args[2], []byte(fmt.Sprintln(len(text))), 0o644)
 	default:
 		return fmt.Errorf("there is no command %s", args[0])
 	}
