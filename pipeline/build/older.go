@@ -23,13 +23,11 @@ import (
 
 // unsupported are the words in which BuildKit's two sides say that the other one is too old, or lacks a part.
 var unsupported = regexp.MustCompile(`is not supported by build server|unknown API capability|has been disabled on the build server|` +
-	`requires (additional )?source metadata resolver support|requires containerd image store support|` +
-	`scheme \S+ not (found|supported)|no (source )?handler for|unsupported source|could not resolve \S* ?to a valid op|` +
-	`invalid source, can't copy multiple|failed to load cache key: invalid empty op`)
+	`requires (additional )?source metadata resolver support|requires containerd image store support`)
 
 // trouble are the words in which an engine says that it, not what the Dockerfile asks for, is in the way of a step.
-var trouble = regexp.MustCompile(`unlazy requires|(?i:snapshot) \S+ does not exist|failed to (restore|stat|prepare|mount|get|create) \S*\s?(missing )?snapshot|` +
-	`no space left on device|input/output error|read-only file system|cannot allocate memory|network \S+ not found|runc did not terminate|OCI runtime`)
+var trouble = regexp.MustCompile(`unlazy requires|snapshot \S+ does not exist|failed to (restore|stat) (missing )?snapshot|no space left on device|` +
+	`input/output error|read-only file system|cannot allocate memory|network \S+ not found|runc did not terminate|OCI runtime`)
 
 func tooOld(cause error) *verdict.Error {
 	return &verdict.Error{

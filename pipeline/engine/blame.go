@@ -39,7 +39,7 @@ func (e *Engine) daemonDied(err error) error {
 		err = errGone
 	}
 	return &verdict.Error{
-		Verdict: verdict.Inconclusive, Code: "engine.died", Doing: "building with", Object: e.reason, Cause: err,
+		Verdict: verdict.Inconclusive, Code: "engine.died", Doing: "building with Docker", Object: "(" + e.reason + ")", Cause: err,
 		Remedy: "See that Docker's daemon runs (its log says why it ended), then run again: finished steps are kept",
 	}
 }

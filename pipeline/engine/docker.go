@@ -190,6 +190,8 @@ func (d *daemon) inspect(ctx context.Context, id string) (image, error) {
 	return found, d.ask(ctx, http.MethodGet, "/images/"+id+"/json", &found)
 }
 
+// The calls below are for images in Docker's store, and for no engine but one whose Exporter is Moby.
+
 // Layers are the diff ids of the layers of an image in Docker's store, from the lowest up.
 func (e *Engine) Layers(ctx context.Context, id string) ([]string, error) {
 	found, err := e.daemon.inspect(ctx, id)
