@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
@@ -32,6 +33,7 @@ type surroundings struct {
 	repository string // host/path of the image
 	registry   *registry.Client
 	local      *registry.Server // nil where no embedded registry is needed
+	ending     sync.WaitGroup   // what is being taken down while the work goes on
 }
 
 // open prepares the surroundings for work on the image that the configuration names.
@@ -64,6 +66,7 @@ func openFor(ctx context.Context, cfg *config.Config, options Options, reference
 }
 
 func (s *surroundings) close() error {
+	s.ending.Wait()
 	if s.local == nil {
 		return nil
 	}

@@ -120,7 +120,7 @@ func (c *classic) fetch(t *testing.T, folder string) (ocispecs.Descriptor, error
 	}
 	defer lock.Close()
 	a := &assembly{layout: to, refiner: newRefiner(to, Gzip), bases: map[string]ocispecs.Image{"": c.base}, referenced: map[digest.Digest]bool{}}
-	if a.export, err = newExport(to, a.have, func(string, string) bool { return false }); err != nil {
+	if a.export, err = newExport(to, scratch, a.have, func(string, string) bool { return false }); err != nil {
 		t.Fatal(err)
 	}
 	defer a.export.close()

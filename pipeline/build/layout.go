@@ -51,6 +51,7 @@ func (l layoutFolder) open(ctx context.Context) (*os.File, error) {
 	for deadline := time.Now().Add(lockWait); ; {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
+			l.sweep()
 			return file, nil
 		}
 		if time.Now().After(deadline) {
@@ -66,6 +67,17 @@ func (l layoutFolder) open(ctx context.Context) (*os.File, error) {
 			return nil, ctx.Err()
 		case <-time.After(50 * time.Millisecond):
 		}
+	}
+}
+
+// sweep drops what a build that was killed has left half-done.
+func (l layoutFolder) sweep() {
+	left, err := filepath.Glob(filepath.Join(string(l), scratch+"*"))
+	if err != nil {
+		return // only a bad pattern is an error, and this one is good
+	}
+	for _, dir := range left {
+		_ = os.RemoveAll(dir) // what stays costs room until the next build
 	}
 }
 

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/moby/buildkit/frontend/dockerfile/builder"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
@@ -64,12 +61,15 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 	defer lock.Close()
 	layout.forget()
 	// Taken before the engine reads anything: what changes meanwhile is then seen as a change next time.
-	dated := imageEpoch(ctx, o)
-	inputs, err := fingerprint(ctx, o, string(e.Kind()), dated)
-	if err != nil {
-		return nil, err
+	seen := o.Glance
+	if seen == nil {
+		now := Look(ctx, o, string(e.Kind()))
+		seen = &now
 	}
-
+	if seen.err != nil {
+		return nil, seen.err
+	}
+	dated := seen.dated
 	if dated == nil {
 		progress.From(ctx).Notef("the image is dated like its base: no source date was given, and the context is not under git")
 	}
@@ -78,7 +78,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 		layout: layout, refiner: newRefiner(layout, o.Compression), explicit: o.SourceDateEpoch,
 		imageEpoch: dated, referenced: map[digest.Digest]bool{},
 	}
-	if a.export, err = newExport(layout, a.have, e.LinkBlob); err != nil {
+	if a.export, err = newExport(layout, scratch, a.have, e.LinkBlob); err != nil {
 		return nil, fmt.Errorf("the folder for the build's result: %w", err)
 	}
 	defer a.export.close()
@@ -99,7 +99,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 		SourceDateEpoch: a.date, LayerEpoch: a.epoch, Started: started, Finished: time.Now(),
 	}
 	candidate.CachedSteps, candidate.TotalSteps = watched.counts()
-	layout.remember(inputs, candidate)
+	layout.remember(seen.fingerprint, candidate)
 	return candidate, nil
 }
 
@@ -130,30 +130,34 @@ func solve(ctx context.Context, e *engine.Engine, docker *dockerStore, o Options
 	go func() { watched.watch(ctx, status); close(done) }()
 	alive, stop := e.While(ctx)
 	defer stop()
+	ahead := &early{engine: e, a: a, watched: watched, over: make(chan struct{})}
 	response, err := e.Client().Build(alive, opt, "", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
 		w.Client = c
 		result, err := builder.Build(ctx, w)
 		if err != nil {
 			return nil, err
 		}
-		return result, errors.Join(a.learn(result), docker.sign(result))
+		if err := errors.Join(a.learn(result), docker.sign(result)); err != nil {
+			return nil, err
+		}
+		if docker == nil { // Docker's classic store would make another image of each part
+			ahead.follow(alive, result)
+		}
+		return result, nil
 	}, status)
 	<-done
 	defer func() { docker.clean(ctx, response != nil) }()
+	if err != nil {
+		stop()
+	}
+	ahead.stop()
 	if err != nil {
 		return root, cmp.Or(w.refused, err)
 	}
 	if docker != nil {
 		return docker.fetch(alive, response.ExporterResponse, a)
 	}
-	text, err := base64.StdEncoding.DecodeString(response.ExporterResponse[exptypes.ExporterImageDescriptorKey])
-	if err == nil {
-		err = json.Unmarshal(text, &root)
-	}
-	if err != nil {
-		return root, fmt.Errorf("the engine's answer names no image: %w", err)
-	}
-	return root, nil
+	return descriptorOf(response)
 }
 
 func assemble(ctx context.Context, a *assembly, exported ocispecs.Descriptor) (root ocispecs.Descriptor, err error) {
@@ -178,9 +182,9 @@ func solveOptions(o Options, named contexts, secrets secretStore, a *assembly) (
 	if err != nil {
 		return client.SolveOpt{}, usage("the Dockerfile %s: %v", o.Dockerfile, err)
 	}
-	locals := map[string]fsutil.FS{"context": files, "dockerfile": beside}
+	locals := map[string]fsutil.FS{"context": newPaced(files), "dockerfile": beside}
 	for name, local := range named.locals {
-		locals[name] = local
+		locals[name] = newPaced(local)
 	}
 	sum := sha256.Sum256([]byte(o.Context))
 	opt := client.SolveOpt{
@@ -192,12 +196,7 @@ func solveOptions(o Options, named contexts, secrets secretStore, a *assembly) (
 		Session:      []session.Attachable{secretsprovider.NewSecretProvider(secrets)},
 		CacheImports: caches(o.CacheFrom),
 		CacheExports: caches(o.CacheTo),
-		Exports: []client.ExportEntry{{
-			Type: client.ExporterOCI,
-			// Raw layers: they are dated first and compressed once, here.
-			Attrs:       map[string]string{"tar": "false", "compression": "uncompressed", "oci-mediatypes": "true"},
-			OutputStore: a.export,
-		}},
+		Exports:      []client.ExportEntry{rawLayers(a.export)},
 	}
 	if o.Credentials != nil {
 		opt.Session = append(opt.Session, engine.Credentials(o.Credentials))

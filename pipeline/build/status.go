@@ -31,6 +31,7 @@ type vertex struct {
 	name     string
 	task     *progress.Task
 	ended    bool
+	done     bool // ended, and well
 	cached   bool
 	failure  string // what the engine said of its end
 	partial  []byte // output after the last line end
@@ -136,7 +137,7 @@ func (v *vertex) end(err error) {
 	if v.ended {
 		return
 	}
-	v.ended = true
+	v.ended, v.done = true, err == nil
 	if len(v.partial) > 0 {
 		v.line(string(v.partial) + "\n")
 		v.partial = nil
@@ -156,6 +157,14 @@ func (w *watcher) tailOf(id digest.Digest) []string {
 		return v.tail
 	}
 	return nil
+}
+
+// isDone says whether the step with the given digest has ended well.
+func (w *watcher) isDone(id digest.Digest) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.vertices[id]
+	return v != nil && v.done
 }
 
 // counts says how many of the Dockerfile's steps there were, and how many were answered from the cache.

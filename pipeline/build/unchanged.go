@@ -36,23 +36,37 @@ type stamp struct {
 // ResolveFunc says which digest a reference in a registry stands for now.
 type ResolveFunc func(ctx context.Context, ref string) (digest string, err error)
 
-// Unchanged returns the candidate of the last build into o.Layout if building again could only make the same one:
-// options, Dockerfile and files are as they were, every base that is named by tag still stands for the same digest, and
-// the layout is whole. Files are compared as BuildKit compares them, without reading them (here by their time of
-// change, too). engine is which engine would build. Whatever is not known to be unchanged is not.
-func Unchanged(ctx context.Context, o Options, engine string, resolve ResolveFunc) (*Candidate, bool) {
+// Glance is what a build would start from, seen without reading any file of the context: sizes and times, as BuildKit
+// compares them (here with the time of change, too).
+type Glance struct {
+	options     Options
+	dated       *time.Time // the image's own date
+	fingerprint string     // empty: it cannot be told without building
+	err         error
+}
+
+// Look takes a glance. engine is which engine would build.
+func Look(ctx context.Context, o Options, engine string) Glance {
 	o, err := o.check()
-	if err != nil || o.NoCache || len(o.CacheTo) > 0 {
+	if err != nil {
+		return Glance{err: err}
+	}
+	seen := Glance{options: o, dated: imageEpoch(ctx, o)}
+	seen.fingerprint, seen.err = fingerprint(ctx, o, engine, seen.dated)
+	return seen
+}
+
+// Unchanged returns the candidate of the last build into the same layout if building again could only make the same one:
+// options, Dockerfile and files are as they were, every base that is named by tag still stands for the same digest, and
+// the layout is whole. Whatever is not known to be unchanged is not.
+func (g Glance) Unchanged(ctx context.Context, resolve ResolveFunc) (*Candidate, bool) {
+	if g.err != nil || g.fingerprint == "" || g.options.NoCache || len(g.options.CacheTo) > 0 {
 		return nil, false
 	}
-	layout := layoutFolder(o.Layout)
+	layout := layoutFolder(g.options.Layout)
 	var last stamp
-	text, err := os.ReadFile(filepath.Join(o.Layout, stampName))
-	if err != nil || json.Unmarshal(text, &last) != nil || last.Candidate == nil || !layout.whole(last.Candidate.Digest) {
-		return nil, false
-	}
-	now, err := fingerprint(ctx, o, engine, imageEpoch(ctx, o))
-	if err != nil || now == "" || now != last.Fingerprint {
+	text, err := os.ReadFile(filepath.Join(g.options.Layout, stampName))
+	if err != nil || json.Unmarshal(text, &last) != nil || last.Candidate == nil || last.Fingerprint != g.fingerprint || !layout.whole(last.Candidate.Digest) {
 		return nil, false
 	}
 	for _, base := range last.Candidate.Bases {

@@ -216,7 +216,7 @@ func (o *onDocker) copies(t *testing.T) {
 const steps = `FROM BASE
 RUN --network=none --mount=type=secret,id=token ["/service", "measure", "/run/secrets/token", "/length"]
 COPY stamp /stamp
-RUN --network=none ["/service", "say", "a step"]
+RUN --network=none ["/service", "sleep", "2"]
 COPY --chown=5:6 service /copied
 `
 
