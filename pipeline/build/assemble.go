@@ -26,6 +26,7 @@ type assembly struct {
 	refiner    *refiner
 	explicit   *time.Time // the caller's SourceDateEpoch
 	imageEpoch *time.Time // the image's own date; nil: that of its layers
+	rawBases   bool       // layers of bases came without their compression
 
 	mu         sync.Mutex
 	bases      map[string]ocispecs.Image // configuration of the base by platform; "": the only one
@@ -218,14 +219,20 @@ func (a *assembly) layers(ctx context.Context, from *export, manifest *ocispecs.
 	inBase := true
 	for i, layer := range manifest.Layers {
 		inBase = inBase && i < len(base.RootFS.DiffIDs) && base.RootFS.DiffIDs[i] == config.RootFS.DiffIDs[i]
-		if inBase || layer.MediaType != ocispecs.MediaTypeImageLayer {
+		if inBase && !a.rawBases || layer.MediaType != ocispecs.MediaTypeImageLayer {
 			a.refer(layer.Digest)
 			manifest.Layers[i].Annotations = nil
 			group.Go(func() error { return a.layout.adopt(from.path(layer.Digest), layer.Digest) })
 			continue
 		}
+		turn := func() (refined, error) {
+			return a.refiner.refine(ctx, from.path(layer.Digest), layer.Digest, epoch)
+		}
+		if inBase {
+			turn = func() (refined, error) { return a.refiner.pack(ctx, from.path(layer.Digest), layer.Digest) }
+		}
 		group.Go(func() error {
-			made, err := a.refiner.refine(ctx, from.path(layer.Digest), layer.Digest, epoch)
+			made, err := turn()
 			if err != nil {
 				return err
 			}

@@ -61,10 +61,7 @@ func (r *refiner) key(raw digest.Digest, epoch time.Time) string {
 
 // known says whether raw was turned before and the outcome is still there.
 func (r *refiner) known(raw digest.Digest, epoch time.Time) (refined, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	found, ok := r.done[r.key(raw, epoch)]
-	return found, ok && r.layout.has(found.Digest, found.Size)
+	return r.noted(r.key(raw, epoch))
 }
 
 // refine turns the raw layer at path, unless that was done before.
@@ -93,7 +90,7 @@ func (r *refiner) turn(ctx context.Context, path string, epoch time.Time) (refin
 		return refined{}, err
 	}
 	defer source.Close()
-	dated := tarconverter.NewReader(bufio.NewReaderSize(source, 1<<20), func(header *tar.Header) { clamp(header, epoch) })
+	dated := tarconverter.NewReader(bufio.NewReaderSize(source, 1<<20), func(header *tar.Header) { clamp(header, epoch); plain(header) })
 	defer dated.Close()
 
 	blob, err := r.layout.create()

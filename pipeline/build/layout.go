@@ -117,6 +117,9 @@ func (b *newBlob) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// digest is that of what was written so far.
+func (b *newBlob) digest() digest.Digest { return sumOf(b.sum) }
+
 // keep gives the blob its name.
 func (b *newBlob) keep() (digest.Digest, int64, error) {
 	sum := sumOf(b.sum)

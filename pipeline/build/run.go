@@ -1,9 +1,11 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -36,15 +38,16 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.Kind() == engine.Docker {
-		return nil, usage("%s cannot export a candidate (it has no OCI exporter). Run as root for the embedded engine, or set BUILDKIT_HOST", e.Reason())
-	}
 	file, err := readDockerfile(o.Dockerfile)
 	if err != nil {
 		return nil, err
 	}
 	named, err := resolveContexts(o.Contexts, o.Context)
 	if err != nil {
+		return nil, err
+	}
+	docker := newDockerStore(e)
+	if err := docker.refuse(o, named); err != nil {
 		return nil, err
 	}
 	secrets, err := readSecrets(o.Secrets)
@@ -82,9 +85,9 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 	}
 	defer a.export.close()
 
-	w := &witness{}
-	watched := newWatcher()
-	exported, err := solve(ctx, e, o, named, secrets, a, w, watched)
+	w := &witness{file: file}
+	watched := newWatcher(w)
+	exported, err := solve(ctx, e, docker, o, named, secrets, a, w, watched)
 	if err != nil {
 		return nil, explain(ctx, e.Blame(err), file, watched)
 	}
@@ -114,7 +117,7 @@ func imageEpoch(ctx context.Context, o Options) *time.Time {
 }
 
 // solve has the engine build and export; the descriptor is that of what came into the scratch store.
-func solve(ctx context.Context, e *engine.Engine, o Options, named contexts, secrets secretStore, a *assembly, w *witness, watched *watcher) (ocispecs.Descriptor, error) {
+func solve(ctx context.Context, e *engine.Engine, docker *dockerStore, o Options, named contexts, secrets secretStore, a *assembly, w *witness, watched *watcher) (ocispecs.Descriptor, error) {
 	var root ocispecs.Descriptor
 	opt, err := solveOptions(o, named, secrets, a)
 	if err != nil {
@@ -123,6 +126,7 @@ func solve(ctx context.Context, e *engine.Engine, o Options, named contexts, sec
 	// The engine's history would keep what steps write as it is, secrets and all. That of a BuildKit that is not ours is
 	// its owner's to decide about.
 	opt.Internal = e.Kind() == engine.Embedded
+	docker.options(&opt, e)
 	status := make(chan *client.SolveStatus, 16)
 	done := make(chan struct{})
 	go func() { watched.watch(ctx, status); close(done) }()
@@ -135,19 +139,25 @@ func solve(ctx context.Context, e *engine.Engine, o Options, named contexts, sec
 		if err != nil {
 			return nil, err
 		}
-		if err := a.learn(result); err != nil {
+		if err := errors.Join(a.learn(result), docker.sign(result)); err != nil {
 			return nil, err
 		}
-		ahead.follow(alive, result)
+		if docker == nil { // Docker's classic store would make another image of each part
+			ahead.follow(alive, result)
+		}
 		return result, nil
 	}, status)
 	<-done
+	defer func() { docker.clean(ctx, response != nil) }()
 	if err != nil {
 		stop()
 	}
 	ahead.stop()
 	if err != nil {
-		return root, err
+		return root, cmp.Or(w.refused, err)
+	}
+	if docker != nil {
+		return docker.fetch(alive, response.ExporterResponse, a)
 	}
 	return descriptorOf(response)
 }

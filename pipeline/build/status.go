@@ -23,6 +23,7 @@ const (
 type watcher struct {
 	mu       sync.Mutex
 	vertices map[digest.Digest]*vertex
+	lineOf   func(digest.Digest) lineRange // the Dockerfile's lines of a step
 }
 
 // vertex is one node of the build graph, as people see it.
@@ -32,12 +33,15 @@ type vertex struct {
 	ended    bool
 	done     bool // ended, and well
 	cached   bool
+	failure  string // what the engine said of its end
 	partial  []byte // output after the last line end
 	tail     []string
 	statuses map[string][2]int64 // current and total of each transfer
 }
 
-func newWatcher() *watcher { return &watcher{vertices: map[digest.Digest]*vertex{}} }
+func newWatcher(w *witness) *watcher {
+	return &watcher{vertices: map[digest.Digest]*vertex{}, lineOf: w.lineOf}
+}
 
 // watch reads status until it is closed.
 func (w *watcher) watch(ctx context.Context, status <-chan *client.SolveStatus) {
@@ -81,6 +85,7 @@ func (w *watcher) vertex(ctx context.Context, v *client.Vertex) {
 	if v.Completed != nil {
 		var err error
 		if v.Error != "" {
+			known.failure = v.Error
 			err = errors.New(secret.Redact(v.Error))
 		}
 		known.end(err)

@@ -39,6 +39,8 @@ type Engine struct {
 	key         []byte
 	child       *child
 
+	daemon *daemon // of Docker's only
+
 	closing atomic.Bool
 	silent  atomic.Bool // it does not answer any more; of another engine than the embedded one
 }
