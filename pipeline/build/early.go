@@ -40,24 +40,10 @@ const (
 )
 
 // follow begins, and goes on until ctx or the build ends. The assembly knows the bases by then: layers are dated by them.
-func (e *early) follow(ctx context.Context, result *gateway.Result) {
-	ref, err := result.SingleRef()
-	if err != nil || ref == nil {
-		return // several platforms, or an empty image
+func (e *early) follow(ctx context.Context, graphs []*chain) {
+	if len(graphs) == 1 && len(graphs[0].chain) > 1 { // not for several platforms
+		e.done.Go(func() { e.run(ctx, graphs[0]) })
 	}
-	state, err := ref.ToState()
-	if err != nil {
-		return // an engine that does not tell what it builds
-	}
-	definition, err := state.Marshal(ctx)
-	if err != nil {
-		return
-	}
-	steps, err := parseChain(definition.ToPB())
-	if err != nil || len(steps.chain) < 2 {
-		return
-	}
-	e.done.Go(func() { e.run(ctx, steps) })
 }
 
 // stop begins nothing more, and waits for what has begun: it is needed all the same.
@@ -145,6 +131,27 @@ func descriptorOf(response *client.SolveResponse) (root ocispecs.Descriptor, err
 		return root, fmt.Errorf("the engine's answer names no image: %w", err)
 	}
 	return root, nil
+}
+
+// graphsOf are the graphs of what the frontend returned, one for each platform; none where the engine does not tell.
+func graphsOf(ctx context.Context, result *gateway.Result) (all []*chain) {
+	err := result.EachRef(func(ref gateway.Reference) error {
+		state, err := ref.ToState()
+		if err != nil {
+			return err
+		}
+		definition, err := state.Marshal(ctx)
+		if err != nil {
+			return err
+		}
+		graph, err := parseChain(definition.ToPB())
+		all = append(all, graph)
+		return err
+	})
+	if err != nil {
+		return nil
+	}
+	return all
 }
 
 // chain is a build graph with the steps by which the image grows, from its base upwards.

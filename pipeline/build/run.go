@@ -142,8 +142,10 @@ func solve(ctx context.Context, e *engine.Engine, docker *dockerStore, o Options
 		if err := errors.Join(a.learn(result), docker.sign(result)); err != nil {
 			return nil, err
 		}
+		graphs := graphsOf(ctx, result)
+		watched.expect(graphs)
 		if docker == nil { // Docker's classic store would make another image of each part
-			ahead.follow(alive, result)
+			ahead.follow(alive, graphs)
 		}
 		return result, nil
 	}, status)

@@ -23,6 +23,7 @@ const (
 type watcher struct {
 	mu       sync.Mutex
 	vertices map[digest.Digest]*vertex
+	own      map[digest.Digest]bool        // what this build consists of; nil: unknown
 	lineOf   func(digest.Digest) lineRange // the Dockerfile's lines of a step
 }
 
@@ -167,12 +168,30 @@ func (w *watcher) isDone(id digest.Digest) bool {
 	return v != nil && v.done
 }
 
+// expect tells which steps are this build's. An engine that others use too tells of a step of theirs that is the same as
+// one of ours, under both names.
+func (w *watcher) expect(graphs []*chain) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, graph := range graphs {
+		for id := range graph.ops {
+			if w.own == nil {
+				w.own = map[digest.Digest]bool{}
+			}
+			w.own[id] = true
+		}
+	}
+}
+
 // counts says how many of the Dockerfile's steps there were, and how many were answered from the cache.
 func (w *watcher) counts() (cached, total int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, v := range w.vertices {
+	for id, v := range w.vertices {
 		if !strings.HasPrefix(v.name, "[") || strings.HasPrefix(v.name, "[internal]") || strings.HasPrefix(v.name, "[auth]") || strings.HasPrefix(v.name, "[context ") {
+			continue
+		}
+		if w.own != nil && !w.own[id] {
 			continue
 		}
 		total++
