@@ -29,13 +29,16 @@ func (w *surroundings) demands(s subject.Subject, maxAge time.Duration) (map[str
 func configured(cfg *config.Config) (map[string]any, error) {
 	params := map[string]any{}
 	if slices.Contains(cfg.Promote.Require, "check") {
-		packs, err := check.Load(cfg.Dir, cfg.Check.Packs...)
-		if err != nil {
-			return nil, err
-		}
 		names := []any{}
-		for _, pack := range packs {
-			names = append(names, pack.Name)
+		for _, name := range cfg.Check.Packs {
+			if !slices.Contains(check.Names(), name) { // a folder: its pack.yaml says the name
+				packs, err := check.Load(cfg.Dir, name)
+				if err != nil {
+					return nil, err
+				}
+				name = packs[0].Name
+			}
+			names = append(names, name)
 		}
 		params["packs"] = names
 	}
