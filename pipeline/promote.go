@@ -84,9 +84,11 @@ func (w *surroundings) ask(ctx context.Context, s subject.Subject, found sign.Re
 	if err != nil {
 		return check.Result{}, err
 	}
-	return check.Promotion(ctx, check.PromotionInput{
-		Subject: s, Evidence: testimony(s, found), Params: promotionParams(w.cfg.Promote.Require, maxAge), Now: time.Now(),
-	}, policy)
+	demands, err := w.demands(s, maxAge)
+	if err != nil {
+		return check.Result{}, err
+	}
+	return check.Promotion(ctx, check.PromotionInput{Subject: s, Evidence: testimony(s, found), Params: demands, Now: time.Now()}, policy)
 }
 
 // testimony is verified evidence in the words of the promotion pack.
@@ -104,9 +106,23 @@ func testimony(s subject.Subject, found sign.Report) []check.Evidence {
 		case evidence.KindLaunch:
 			e.Target, _, _ = strings.Cut(v.Summary.Slot, "/")
 			e.Slot = v.Summary.Slot
+			if l, _, err := evidence.ParseLaunched(v.Statement); err == nil {
+				for _, p := range l.Probes {
+					e.Probes = append(e.Probes, p.Name)
+				}
+			}
+		case evidence.KindCheck:
+			if c, _, err := evidence.ParseChecked(v.Statement); err == nil {
+				for _, p := range c.Packs {
+					e.Packs = append(e.Packs, check.PackRef{Name: p.Name, Version: p.Version, Digest: p.Digest})
+				}
+			}
 		case evidence.KindVulnerabilities:
 			if scan, _, err := evidence.ParseVulnerabilities(v.Statement); err == nil {
 				e.DatabaseUpdatedAt = scan.Database.Updated
+				if s := scan.Settings; s != nil {
+					e.Scan = &check.ScanSettings{FailOn: s.FailOn, FixableOnly: s.FixableOnly, Secrets: s.Secrets}
+				}
 			}
 		}
 		all = append(all, e)

@@ -106,6 +106,7 @@ func (r *run) scanStatements(s subject.Subject, result *scan.Result, inputs stri
 			Source: result.Database.Source, Digest: result.Database.Digest, Updated: result.Database.UpdatedAt, Note: result.Database.Note,
 		},
 		Findings: result.Findings, Packages: result.Packages, Started: started, Finished: time.Now(),
+		Settings: &evidence.ScanSettings{FailOn: r.cfg.Scan.FailOn, FixableOnly: r.cfg.Scan.FixableOnly, Secrets: r.cfg.Scan.Secrets},
 	}, r.mark(inputs, result.Verdict))
 	if err != nil {
 		return nil, err

@@ -20,7 +20,9 @@ func (a *app) promoteCommand() *cobra.Command {
 		Use:   "promote IMAGE",
 		Short: "Move golden tags to an image whose evidence holds",
 		Long: `Verify the evidence of an image that is in a registry already, a staging tag or repository@digest, and
-move the golden tags of the same repository to it. The move is compared, read back and recorded as
+move the golden tags of the same repository to it. A hallmark.yaml about the same repository demands
+that the evidence was made with all its packs, launches and probes, and by a scan no laxer than its
+own; without one, any that passed will do. The move is compared, read back and recorded as
 signed evidence. Where a tag points to the image already, nothing is written.`,
 		Example: `  hallmark promote registry.example.com/platform/spark@sha256:… --tag golden --tag 3.5`,
 		Args:    cobra.ExactArgs(1),

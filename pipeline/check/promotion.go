@@ -40,8 +40,21 @@ type Evidence struct {
 	Slot string
 	// Ref is where the statement is stored.
 	Ref string
+	// Packs are those that a check asked.
+	Packs []PackRef
+	// Scan is what a scan looked for; nil: the statement does not say.
+	Scan *ScanSettings
+	// Probes are the names of those that a launch was asked.
+	Probes []string
 	// DatabaseUpdatedAt is the date of the vulnerability database; zero where the statement names none.
 	DatabaseUpdatedAt time.Time
+}
+
+// ScanSettings are what a scan for vulnerabilities looked for.
+type ScanSettings struct {
+	FailOn      verdict.Severity // from here on findings blocked
+	FixableOnly bool             // what has no fix did not block
+	Secrets     bool             // they were looked for
 }
 
 // Promotion asks a promotion pack whether a golden tag may move to in.Subject. Errors are as Run's.
@@ -52,6 +65,7 @@ func Promotion(ctx context.Context, in PromotionInput, pack *Pack) (Result, erro
 			"predicate_type": e.PredicateType, "repository": e.Subject.Repository, "digest": e.Subject.Digest,
 			"signer": e.Signer, "at": rfc3339(dated(e.At)), "verdict": string(e.Verdict), "target": e.Target, "slot": e.Slot, "ref": e.Ref,
 			"database_updated_at": rfc3339(bounded(e.DatabaseUpdatedAt)),
+			"packs":               e.packs(), "scan": e.scan(), "probes": append([]string{}, e.Probes...),
 		})
 	}
 	return run(ctx, AboutPromotion, request{
@@ -62,6 +76,22 @@ func Promotion(ctx context.Context, in PromotionInput, pack *Pack) (Result, erro
 		params: map[string]map[string]any{pack.Name: in.Params}, failOn: in.FailOn, now: in.Now, timeout: in.Timeout,
 		gate: "promote", kind: "evidence",
 	}, []*Pack{pack}, in.Waivers)
+}
+
+func (e Evidence) packs() []object {
+	packs := []object{}
+	for _, p := range e.Packs {
+		packs = append(packs, object{"name": p.Name, "version": p.Version, "digest": p.Digest})
+	}
+	return packs
+}
+
+func (e Evidence) scan() object {
+	s := e.Scan
+	if s == nil {
+		s = &ScanSettings{FixableOnly: true}
+	}
+	return object{"known": e.Scan != nil, "fail_on": string(s.FailOn), "fixable_only": s.FixableOnly, "secrets": s.Secrets}
 }
 
 func rfc3339(t time.Time) string {

@@ -44,8 +44,9 @@ func inputSchema(about About, params []Param) (object, error) {
 }
 
 var (
-	text   = object{"type": "string"}
-	number = object{"type": "integer"}
+	text    = object{"type": "string"}
+	number  = object{"type": "integer"}
+	boolean = object{"type": "boolean"}
 )
 
 func shape(properties object) object {
@@ -67,5 +68,8 @@ func evidenceSchema() object {
 	return shape(object{
 		"predicate_type": text, "repository": text, "digest": text, "signer": text, "at": text,
 		"verdict": text, "target": text, "slot": text, "ref": text, "database_updated_at": text,
+		"packs":  object{"type": "array", "items": shape(object{"name": text, "version": text, "digest": text})},
+		"scan":   shape(object{"known": boolean, "fail_on": text, "fixable_only": boolean, "secrets": boolean}),
+		"probes": object{"type": "array", "items": text},
 	})
 }

@@ -48,6 +48,7 @@ var (
 	aWaiver = verdict.Waiver{Rule: "spark.uid", Reason: "moves in the next quarter", Owner: "data platform", Until: "2027-01-31"}
 	aScan   = evidence.Scan{
 		Scanner: "pkg:golang/github.com/aquasecurity/trivy@v0.74.0", Version: "0.74.0", Packages: 412,
+		Settings: &evidence.ScanSettings{FailOn: verdict.High, FixableOnly: true, Secrets: true},
 		Database: evidence.Database{Source: "ghcr.io/aquasecurity/trivy-db:2", Digest: digestB, Updated: started.Add(-6 * time.Hour)},
 		Findings: []verdict.Finding{
 			{

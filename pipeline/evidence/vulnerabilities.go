@@ -17,9 +17,17 @@ type Scan struct {
 	// Findings are vulnerabilities and secrets, the covered and the tolerated ones too. Of a secret only its rule
 	// and place are stated.
 	Findings []verdict.Finding
-	Packages int // how many packages were compared with the database
+	Packages int           // how many packages were compared with the database
+	Settings *ScanSettings // nil: the statement does not say
 	Started  time.Time
 	Finished time.Time
+}
+
+// ScanSettings are what was looked for, and from where on it blocked.
+type ScanSettings struct {
+	FailOn      verdict.Severity `json:"fail_on"`
+	FixableOnly bool             `json:"fixable_only"` // what has no fix did not block
+	Secrets     bool             `json:"secrets"`      // they were looked for
 }
 
 // Database is what the image was compared with.
@@ -50,9 +58,10 @@ type vulnerabilities struct {
 
 type scanMark struct {
 	Mark
-	Packages int       `json:"packages"`
-	Note     string    `json:"database_note,omitzero"`
-	Secrets  []exposed `json:"secrets,omitempty"`
+	Packages int           `json:"packages"`
+	Settings *ScanSettings `json:"settings,omitzero"`
+	Note     string        `json:"database_note,omitzero"`
+	Secrets  []exposed     `json:"secrets,omitempty"`
 }
 
 type exposed struct {
@@ -102,7 +111,7 @@ func Vulnerabilities(s subject.Subject, scan Scan, m Mark) (Statement, error) {
 	p.Scanner.DB.URI, p.Scanner.DB.Version, p.Scanner.DB.Updated = withoutUser(scan.Database.Source), scan.Database.Digest, utc(scan.Database.Updated)
 	p.Scanner.Result = []vulnerability{}
 	p.Metadata.Started, p.Metadata.Finished = utc(scan.Started), utc(scan.Finished)
-	p.Hallmark = scanMark{Mark: m.normal(), Packages: scan.Packages, Note: scan.Database.Note}
+	p.Hallmark = scanMark{Mark: m.normal(), Packages: scan.Packages, Settings: scan.Settings, Note: scan.Database.Note}
 	for _, f := range scan.Findings {
 		if f.Kind == kindSecret {
 			p.Hallmark.Secrets = append(p.Hallmark.Secrets, exposed{
@@ -138,7 +147,7 @@ func ParseVulnerabilities(s Statement) (Scan, Mark, error) {
 		return Scan{}, Mark{}, invalid(TypeVulnerabilities, err)
 	}
 	scan := Scan{
-		Scanner: p.Scanner.URI, Version: p.Scanner.Version, Packages: p.Hallmark.Packages,
+		Scanner: p.Scanner.URI, Version: p.Scanner.Version, Packages: p.Hallmark.Packages, Settings: p.Hallmark.Settings,
 		Database: Database{Source: p.Scanner.DB.URI, Digest: p.Scanner.DB.Version, Updated: p.Scanner.DB.Updated, Note: p.Hallmark.Note},
 		Started:  p.Metadata.Started, Finished: p.Metadata.Finished,
 	}

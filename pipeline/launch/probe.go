@@ -107,3 +107,16 @@ type Output struct {
 	Status    int    // http: 0 means that nothing answered
 	Trouble   string // http: why nothing answered
 }
+
+// Names are the names that results of the probes bear.
+func Names(probes []Probe, profile Profile) ([]string, error) {
+	var names []string
+	for i, p := range probes {
+		checked, err := p.check(profile)
+		if err != nil {
+			return nil, fmt.Errorf("probe %d: %w", i+1, err)
+		}
+		names = append(names, checked.Name)
+	}
+	return names, nil
+}

@@ -175,3 +175,97 @@ deny.database contains sprintf("the %s of %s does not say of what day its databa
 	kind(e) == "vulnerabilities"
 	e.database_updated_at == ""
 }
+
+# METADATA
+# title: The check must have asked all packs
+# description: A pass by fewer packs than are wanted says nothing about what the others ask for.
+# custom:
+#   severity: critical
+#   remedy: Run the check step again with these packs.
+#   source: docs/evidence.md
+#   effective: 2025-01-01
+deny.packs contains sprintf("the check verdict of %s is missing %s: it asked %s", [substring(e.at, 0, 10), words.few(sort(missing)), words.few(sort(names))]) if {
+	some e in standing
+	kind(e) == "check"
+	missing := {p | some p in input.params.packs; not asked(e, p)}
+	count(missing) > 0
+	names := {p.name | some p in e.packs}
+}
+
+asked(e, wanted) if {
+	some p in e.packs
+	wanted in {p.name, sprintf("%s@%s", [p.name, p.digest])}
+}
+
+# METADATA
+# title: The scan must have been as strict as is wanted
+# custom:
+#   severity: critical
+#   remedy: Run the scan step again with these settings.
+#   source: docs/evidence.md
+#   effective: 2025-01-01
+deny.scan contains sprintf("the %s of %s does not say what it looked for", [called("vulnerabilities"), substring(e.at, 0, 10)]) if {
+	some e in standing
+	kind(e) == "vulnerabilities"
+	not e.scan.known
+	{input.params.scan_fail_on != "", input.params.scan_unfixable, input.params.scan_secrets} & {true} != set()
+}
+
+deny.scan contains sprintf("the %s of %s blocked from %s on, not from %s", [called("vulnerabilities"), substring(e.at, 0, 10), e.scan.fail_on, input.params.scan_fail_on]) if {
+	some e in standing
+	kind(e) == "vulnerabilities"
+	e.scan.known
+	input.params.scan_fail_on != ""
+	rank(e.scan.fail_on) > rank(input.params.scan_fail_on)
+}
+
+deny.scan contains sprintf("the %s of %s let pass what has no fix", [called("vulnerabilities"), substring(e.at, 0, 10)]) if {
+	some e in standing
+	kind(e) == "vulnerabilities"
+	e.scan.known
+	input.params.scan_unfixable
+	e.scan.fixable_only
+}
+
+deny.scan contains sprintf("the %s of %s did not look for secrets", [called("vulnerabilities"), substring(e.at, 0, 10)]) if {
+	some e in standing
+	kind(e) == "vulnerabilities"
+	e.scan.known
+	input.params.scan_secrets
+	not e.scan.secrets
+}
+
+# What is no severity at all is the least strict.
+rank(severity) := object.get({"unknown": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}, severity, 5)
+
+# METADATA
+# title: The image must have been launched in every way
+# custom:
+#   severity: critical
+#   remedy: Run the launch step again with this launch.
+#   source: docs/evidence.md
+#   effective: 2025-01-01
+deny.launches contains sprintf("no signed launch result of %s for %s", [wanted, input.subject.digest]) if {
+	some wanted in input.params.launches
+	not wanted in {e.slot | some e in standing; kind(e) == "launch"}
+}
+
+# METADATA
+# title: Launches must have been asked all probes
+# description: A launch that was asked less than is wanted has passed less. Probes are known by their names.
+# custom:
+#   severity: critical
+#   remedy: Run the launch step again with these probes.
+#   source: docs/evidence.md
+#   effective: 2025-01-01
+deny.probes contains sprintf("the launch of %s on %s is missing %s", [substring(e.at, 0, 10), e.slot, words.few(sort(missing))]) if {
+	some e in standing
+	kind(e) == "launch"
+	missing := {name |
+		some wanted in input.params.probes
+		startswith(wanted, concat("", [e.slot, " "]))
+		name := substring(wanted, count(e.slot) + 1, -1)
+		count([1 | some other in input.params.probes; other == wanted]) > count([1 | some probe in e.probes; probe == name])
+	}
+	count(missing) > 0
+}

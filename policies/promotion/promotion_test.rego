@@ -22,6 +22,7 @@ statement(k) := {
 	"predicate_type": types[k], "repository": subject.repository, "digest": subject.digest, "signer": "key sha256:11",
 	"at": "2026-03-10T12:00:00Z", "verdict": object.get(verdicts, k, ""), "target": object.get(targets, k, ""), "slot": "", "ref": "",
 	"database_updated_at": object.get(databases, k, ""),
+	"packs": [], "probes": [], "scan": {"known": false, "fail_on": "", "fixable_only": true, "secrets": false},
 }
 
 # with_evidence(changes) has all kinds of evidence, some changed.
@@ -138,3 +139,71 @@ test_database_denies_old_and_undated_ones if {
 }
 
 test_database_allows_recent_ones if deny.database == set() with input as good
+
+base := {"name": "base", "version": "1.0.0", "digest": "sha256:11"}
+
+asked_packs(packs) := with_evidence({"check": {"packs": packs}})
+
+test_packs_denies_fewer if {
+	given := params(asked_packs([base]), {"packs": ["base", "spark", "databricks"]})
+	deny.packs == {"the check verdict of 2026-03-10 is missing databricks, spark: it asked base"} with input as given
+}
+
+test_packs_denies_another_version if {
+	given := params(asked_packs([base]), {"packs": ["base@sha256:22"]})
+	deny.packs == {"the check verdict of 2026-03-10 is missing base@sha256:22: it asked base"} with input as given
+}
+
+test_packs_allows_all_and_more if {
+	given := params(asked_packs([base, object.union(base, {"name": "spark"})]), {"packs": ["base", "spark@sha256:11"]})
+	deny.packs == set() with input as given
+}
+
+test_packs_allows_any if deny.packs == set() with input as asked_packs([])
+
+scanned(settings) := with_evidence({"vulnerabilities": {"scan": settings}})
+
+strict := {"scan_fail_on": "high", "scan_unfixable": true, "scan_secrets": true}
+
+test_scan_denies_what_says_nothing if {
+	deny.scan == {"the scan for known vulnerabilities of 2026-03-10 does not say what it looked for"} with input as params(good, {"scan_secrets": true})
+}
+
+test_scan_denies_laxer if {
+	given := params(scanned({"known": true, "fail_on": "critical", "fixable_only": true, "secrets": false}), strict)
+	deny.scan == {
+		"the scan for known vulnerabilities of 2026-03-10 blocked from critical on, not from high",
+		"the scan for known vulnerabilities of 2026-03-10 let pass what has no fix",
+		"the scan for known vulnerabilities of 2026-03-10 did not look for secrets",
+	} with input as given
+}
+
+test_scan_denies_no_severity if {
+	given := params(scanned({"known": true, "fail_on": "none", "fixable_only": false, "secrets": true}), strict)
+	count(deny.scan) == 1 with input as given
+}
+
+test_scan_allows_as_strict if deny.scan == set() with input as params(scanned({"known": true, "fail_on": "high", "fixable_only": false, "secrets": true}), strict)
+
+test_scan_allows_stricter if deny.scan == set() with input as params(scanned({"known": true, "fail_on": "low", "fixable_only": false, "secrets": true}), strict)
+
+test_scan_allows_any if deny.scan == set() with input as good
+
+launched(probes) := with_evidence({"launch": {"slot": "sandbox/spark", "probes": probes}})
+
+test_launches_denies_another_profile if {
+	given := params(launched([]), {"launches": ["sandbox/spark", "sandbox/service"]})
+	deny.launches == {"no signed launch result of sandbox/service for sha256:aa"} with input as given
+}
+
+test_launches_allows_all if deny.launches == set() with input as params(launched([]), {"launches": ["sandbox/spark"]})
+
+test_probes_denies_fewer if {
+	given := params(launched(["run a", "python"]), {"probes": ["sandbox/spark spark-pi 20", "sandbox/spark run a", "sandbox/spark python", "sandbox/spark python"]})
+	deny.probes == {"the launch of 2026-03-10 on sandbox/spark is missing python, spark-pi 20"} with input as given
+}
+
+test_probes_allows_all_and_more if {
+	given := params(launched(["run a", "python", "python"]), {"probes": ["sandbox/spark python", "sandbox/spark python", "sandbox/service run b"]})
+	deny.probes == set() with input as given
+}
