@@ -11,7 +11,6 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline/check"
 	"github.com/hallmark-ci/hallmark/pipeline/config"
-	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/sign"
@@ -40,22 +39,13 @@ func begin(ctx context.Context, cfg *config.Config, options Options) (*run, erro
 	}
 	now := time.Now()
 	r := &run{id: newRunID(now), owner: owner(), started: now, key: newOpening(cfg.Sign), book: newBook()}
-	var spare *engine.Spare
-	if engine.Would(engineAddress(cfg.Engine)) == engine.Embedded {
-		spare = engine.Ahead(engineRoot(cfg, options.Home))
-	}
 	go compile(cfg.Check.Packs)
 	if err := os.MkdirAll(options.Home.run(r.id), 0o755); err != nil {
-		spare.Drop()
 		return nil, fmt.Errorf("%w: making the folder of the run: %w", verdict.ErrUsage, err)
 	}
 	var err error
-	if r.surroundings, err = open(ctx, cfg, options); err != nil {
-		spare.Drop()
-		return nil, err
-	}
-	r.spare = spare
-	return r, nil
+	r.surroundings, err = open(ctx, cfg, options)
+	return r, err
 }
 
 // launchable refuses launches that evidence cannot tell apart. It knows them by target and profile, and a newer one

@@ -83,7 +83,6 @@ func (s *surroundings) build(ctx context.Context, beginning func()) (*build.Cand
 	kind := engine.Would(engineAddress(s.cfg.Engine))
 	seen := build.Look(ctx, s.buildOptions(), string(kind))
 	if made, same := seen.Unchanged(ctx, s.resolve); same {
-		s.ending.Go(s.spare.Drop)
 		return made, engineUsed{Kind: kind, Reason: "not started, for nothing has changed", unneeded: true}, nil
 	}
 	beginning()
@@ -114,17 +113,13 @@ func engineAddress(cfg config.Engine) string {
 	return cfg.Use
 }
 
-func engineRoot(cfg *config.Config, home Home) string {
-	if cfg.Engine.Root != "" {
-		return cfg.Engine.Root
-	}
-	return home.buildEngine()
-}
-
 func (s *surroundings) engineOptions() engine.Options {
+	root := s.cfg.Engine.Root
+	if root == "" {
+		root = s.home.buildEngine()
+	}
 	return engine.Options{
-		Spare: s.spare,
-		Root:  engineRoot(s.cfg, s.home), PlainHTTP: s.cfg.Registry.PlainHTTP, Mirrors: s.mirrors(), LockWait: time.Duration(s.cfg.Engine.Wait),
+		Root: root, PlainHTTP: s.cfg.Registry.PlainHTTP, Mirrors: s.mirrors(), LockWait: time.Duration(s.cfg.Engine.Wait),
 	}
 }
 

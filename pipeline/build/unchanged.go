@@ -187,14 +187,8 @@ func addFolder(ctx context.Context, sum hash.Hash, folder, dockerfile string) er
 	if err != nil {
 		return err
 	}
-	walk := func(see fs.WalkDirFunc) error {
-		return fsutil.WalkDir(ctx, folder, &fsutil.FilterOpt{ExcludePatterns: excluded}, see)
-	}
-	if len(excluded) == 0 { // the filtering walk asks much more of each file
-		walk = func(see fs.WalkDirFunc) error { return fs.WalkDir(os.DirFS(folder), ".", see) }
-	}
-	return walk(func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || path == "." {
+	return fsutil.WalkDir(ctx, folder, &fsutil.FilterOpt{ExcludePatterns: excluded}, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
 			return err
 		}
 		var stat unix.Stat_t

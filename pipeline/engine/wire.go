@@ -61,8 +61,7 @@ func pair(kind int) (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "engine-ours"), os.NewFile(uintptr(fds[1]), "engine-theirs"), nil
 }
 
-// send sends a message, and the files with it.
-func (w *wire) send(message any, files ...*os.File) error {
+func (w *wire) send(message any) error {
 	body, err := json.Marshal(message)
 	if err != nil {
 		return err
@@ -70,48 +69,17 @@ func (w *wire) send(message any, files ...*os.File) error {
 	if len(body) > maxMessage {
 		return fmt.Errorf("a message of %d bytes is more than the %d that the engine reads", len(body), maxMessage)
 	}
-	var rights []byte
-	for _, file := range files {
-		rights = append(rights, unix.UnixRights(int(file.Fd()))...)
-	}
-	_, _, err = w.conn.WriteMsgUnix(body, rights, nil)
+	_, err = w.conn.Write(body)
 	return err
 }
 
 func (w *wire) receive(message any) error {
-	_, err := w.receiveWith(message)
-	return err
-}
-
-// receiveWith receives a message and the file that came with it; nil: none did.
-func (w *wire) receiveWith(message any) (*os.File, error) {
-	body, control := make([]byte, maxMessage), make([]byte, unix.CmsgSpace(4))
-	n, size, _, _, err := w.conn.ReadMsgUnix(body, control)
-	if err == nil && n == 0 {
-		err = io.EOF
-	}
+	body := make([]byte, maxMessage)
+	n, err := w.conn.Read(body)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	file, err := fileIn(control[:size])
-	if err != nil {
-		return nil, err
-	}
-	return file, json.Unmarshal(body[:n], message)
-}
-
-// fileIn is the file that a control message passes on; nil: none.
-func fileIn(control []byte) (*os.File, error) {
-	messages, err := unix.ParseSocketControlMessage(control)
-	if err != nil || len(messages) == 0 {
-		return nil, err
-	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) == 0 {
-		return nil, err
-	}
-	unix.CloseOnExec(fds[0])
-	return os.NewFile(uintptr(fds[0]), "engine-passed"), nil
+	return json.Unmarshal(body[:n], message)
 }
 
 // dial opens a fresh connection to the engine: it makes a pair and hands the other half over.
@@ -161,10 +129,16 @@ func (l *listener) accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := fileIn(control[:size])
-	if err != nil || file == nil {
+	messages, err := unix.ParseSocketControlMessage(control[:size])
+	if err != nil || len(messages) == 0 {
 		return nil, err
 	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) == 0 {
+		return nil, err
+	}
+	unix.CloseOnExec(fds[0])
+	file := os.NewFile(uintptr(fds[0]), "engine-connection")
 	defer file.Close()
 	return net.FileConn(file)
 }
