@@ -146,13 +146,23 @@ func (c *chain) buildArgs(output string) []string {
 	if g.mirror != "" {
 		args = append(args, "--opt", "build-arg:HTTP_PROXY="+g.mirror)
 	}
-	if g.layout != "" {
-		args = append(args, "--oci-layout", "base="+g.layout, "--opt", "context:"+g.base+"=oci-layout://base@"+g.digest)
+	for i, b := range g.bases {
+		store := fmt.Sprint("base", i)
+		args = append(args, "--oci-layout", store+"="+b.layout, "--opt", "context:"+b.name+"=oci-layout://"+store+"@"+b.digest)
 	}
 	for name, folder := range g.folders {
 		args = append(args, "--local", name+"="+folder, "--opt", "context:"+name+"=local:"+name)
 	}
 	return args
+}
+
+// dependencies are the bases, as provenance names them.
+func (c *chain) dependencies() []any {
+	all := []any{}
+	for _, b := range c.given.bases {
+		all = append(all, map[string]any{"uri": b.name, "digest": map[string]string{"sha256": strings.TrimPrefix(b.digest, "sha256:")}})
+	}
+	return all
 }
 
 func scanArgs(output string, source ...string) []string {
@@ -180,7 +190,7 @@ func (c *chain) provenance(digest string, failed *error) string {
 	return c.predicate("provenance.json", failed, map[string]any{
 		"buildDefinition": map[string]any{
 			"buildType": "https://mobyproject.org/buildkit@v1", "externalParameters": map[string]any{"frontend": "dockerfile.v0"},
-			"resolvedDependencies": []any{map[string]any{"uri": c.given.base, "digest": map[string]string{"sha256": strings.TrimPrefix(c.given.digest, "sha256:")}}},
+			"resolvedDependencies": c.dependencies(),
 		},
 		"runDetails": map[string]any{"builder": map[string]any{"id": "https://example.com/builder"}, "metadata": map[string]any{"invocationId": digest}},
 	})

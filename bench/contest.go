@@ -129,9 +129,7 @@ type given struct {
 	context  string            // folder with Dockerfile and hallmark.yaml
 	top      string            // the file that the last COPY copies
 	original []byte            // its content
-	layout   string            // folder of the base image, an OCI layout; empty: FROM scratch
-	base     string            // what the Dockerfile calls it
-	digest   string            // the base's
+	bases    []base            // images that the Dockerfile starts from; none: FROM scratch
 	folders  map[string]string // named contexts
 	epoch    string            // SOURCE_DATE_EPOCH
 	mirror   string            // proxy for build steps; empty: none
@@ -139,6 +137,9 @@ type given struct {
 	password string            // file with its password
 	database string            // folder with trivy.db
 }
+
+// base is an image in an OCI layout, and what the Dockerfile calls it.
+type base struct{ name, layout, digest string }
 
 // change makes the top layer a new one.
 func (g *given) change(round int) error {

@@ -86,13 +86,20 @@ func (h *hallmark) command(ctx context.Context, more ...string) *exec.Cmd {
 	if g.mirror != "" {
 		args = append(args, "--build-arg", "HTTP_PROXY="+g.mirror)
 	}
-	if g.layout != "" {
-		args = append(args, "--build-context", g.base+"=oci-layout://"+g.layout+"@"+g.digest)
+	args = append(args, h.contexts()...)
+	return exec.CommandContext(ctx, h.settings.hallmark, append(args, more...)...)
+}
+
+// contexts are the flags for the named contexts.
+func (h *hallmark) contexts() (args []string) {
+	g := h.given
+	for _, b := range g.bases {
+		args = append(args, "--build-context", b.name+"=oci-layout://"+b.layout+"@"+b.digest)
 	}
 	for name, folder := range g.folders {
 		args = append(args, "--build-context", name+"="+folder)
 	}
-	return exec.CommandContext(ctx, h.settings.hallmark, append(args, more...)...)
+	return args
 }
 
 // hallmarkRuns is for how long a RUN was at work, out of the run's own events.

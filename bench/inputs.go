@@ -22,10 +22,15 @@ func prepare(ctx context.Context, s settings) (*given, error) {
 		return nil, err
 	}
 	var err error
-	if s.image == "small" {
+	switch s.image {
+	case "small":
 		err = smallContext(g)
-	} else {
+	case "packaged":
+		err = packagedContext(ctx, g, s)
+	case "spark":
 		err = sparkContext(ctx, g)
+	default:
+		err = fmt.Errorf("no image is called %q: spark, packaged or small", s.image)
 	}
 	if err != nil {
 		return nil, err
@@ -56,8 +61,8 @@ func sparkContext(ctx context.Context, g *given) error {
 	for _, line := range strings.Fields(string(out)) {
 		name, value, _ := strings.Cut(strings.TrimPrefix(line, "--build-context="), "=")
 		if place, found := strings.CutPrefix(value, "oci-layout://"); found {
-			g.base = name
-			g.layout, g.digest, _ = strings.Cut(place, "@")
+			dir, digest, _ := strings.Cut(place, "@")
+			g.bases = append(g.bases, base{name, dir, digest})
 			continue
 		}
 		g.folders[name] = value

@@ -20,7 +20,7 @@ type settings struct {
 	work      string // everything that is written
 	hallmark  string // the program
 	peers     string // folder with buildctl, buildkitd, runc, trivy, cosign, crane
-	image     string // spark, or small for trying the harness
+	image     string // spark, packaged, or small for trying the harness
 	chains    []string
 	scenarios []string
 	cold      int // rounds
@@ -36,7 +36,7 @@ func main() {
 	flag.StringVar(&s.work, "work", ".cache/bench", "folder for everything that is written; 30 GB of room for the largest image")
 	flag.StringVar(&s.hallmark, "hallmark", "bin/hallmark", "the program")
 	flag.StringVar(&s.peers, "peers", ".cache/bin", "folder with buildctl, buildkitd, runc, trivy, cosign and crane")
-	flag.StringVar(&s.image, "image", "spark", "what is built: spark (the demo's image), or small (a few files, to try the harness)")
+	flag.StringVar(&s.image, "image", "spark", "what is built: spark (the demo's image), packaged (the same on a base that has Debian's packages already), or small (a few files, to try the harness)")
 	flag.StringVar(&chains, "chains", "push,layout", "which chains compete: push, layout")
 	flag.StringVar(&scenarios, "scenarios", "cold,layer,same,memory", "what is measured: cold, layer, same, memory")
 	flag.IntVar(&s.cold, "cold", 3, "rounds of the cold scenario")

@@ -86,12 +86,8 @@ func (s *surroundings) read(ctx context.Context, img imageSource) (*image.Conten
 
 // layers writes down what the walk saw.
 func (b *book) layers(contents *image.Contents) {
-	facts, err := contents.Facts(image.FactsOptions{})
-	if err != nil {
-		return // the check says what is wrong with them
-	}
 	b.write(func(r *report.Report) {
-		for i, layer := range facts.Layers {
+		for i, layer := range contents.LayerFacts() {
 			r.Layers = append(r.Layers, report.Layer{
 				Index: layer.Index, Digest: layer.Digest, DiffID: layer.DiffID, Size: layer.Size, Bytes: layer.Bytes,
 				Files: layer.Files, CreatedBy: layer.CreatedBy, Cached: contents.Layers[i].Cached,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline/check"
 	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/sign"
@@ -39,13 +40,22 @@ func begin(ctx context.Context, cfg *config.Config, options Options) (*run, erro
 	}
 	now := time.Now()
 	r := &run{id: newRunID(now), owner: owner(), started: now, key: newOpening(cfg.Sign), book: newBook()}
+	var spare *engine.Spare
+	if engine.Would(engineAddress(cfg.Engine)) == engine.Embedded {
+		spare = engine.Ahead(engineRoot(cfg, options.Home))
+	}
 	go compile(cfg.Check.Packs)
 	if err := os.MkdirAll(options.Home.run(r.id), 0o755); err != nil {
+		spare.Drop()
 		return nil, fmt.Errorf("%w: making the folder of the run: %w", verdict.ErrUsage, err)
 	}
 	var err error
-	r.surroundings, err = open(ctx, cfg, options)
-	return r, err
+	if r.surroundings, err = open(ctx, cfg, options); err != nil {
+		spare.Drop()
+		return nil, err
+	}
+	r.spare = spare
+	return r, nil
 }
 
 // launchable refuses launches that evidence cannot tell apart. It knows them by target and profile, and a newer one

@@ -75,13 +75,15 @@ type engineUsed struct {
 	unneeded bool // nothing has changed, so it was not started
 }
 
-// build runs the build on the engine that the configuration chooses, and closes it again: what a build needs of memory
+// build runs the build on the engine that the configuration chooses, and lets go of it at once: what a build needs of memory
 // is not needed afterwards.
 //
 // Where nothing has changed since the last build, no engine is started at all; where one is, beginning is called first.
 func (s *surroundings) build(ctx context.Context, beginning func()) (*build.Candidate, engineUsed, error) {
 	kind := engine.Would(engineAddress(s.cfg.Engine))
-	if made, same := build.Unchanged(ctx, s.buildOptions(), string(kind), s.resolve); same {
+	seen := build.Look(ctx, s.buildOptions(), string(kind))
+	if made, same := seen.Unchanged(ctx, s.resolve); same {
+		s.ending.Go(s.spare.Drop)
 		return made, engineUsed{Kind: kind, Reason: "not started, for nothing has changed", unneeded: true}, nil
 	}
 	beginning()
@@ -90,7 +92,9 @@ func (s *surroundings) build(ctx context.Context, beginning func()) (*build.Cand
 		return nil, engineUsed{}, err
 	}
 	used := engineUsed{Kind: builder.Kind(), Reason: builder.Reason()}
-	made, err := build.Run(ctx, builder, s.buildOptions())
+	options := s.buildOptions()
+	options.Glance = &seen
+	made, err := build.Run(ctx, builder, options)
 	if closing := builder.Close(); err == nil {
 		err = closing
 	}
@@ -110,13 +114,17 @@ func engineAddress(cfg config.Engine) string {
 	return cfg.Use
 }
 
-func (s *surroundings) engineOptions() engine.Options {
-	root := s.cfg.Engine.Root
-	if root == "" {
-		root = s.home.buildEngine()
+func engineRoot(cfg *config.Config, home Home) string {
+	if cfg.Engine.Root != "" {
+		return cfg.Engine.Root
 	}
+	return home.buildEngine()
+}
+
+func (s *surroundings) engineOptions() engine.Options {
 	return engine.Options{
-		Root: root, PlainHTTP: s.cfg.Registry.PlainHTTP, Mirrors: s.mirrors(), LockWait: time.Duration(s.cfg.Engine.Wait),
+		Spare: s.spare,
+		Root:  engineRoot(s.cfg, s.home), PlainHTTP: s.cfg.Registry.PlainHTTP, Mirrors: s.mirrors(), LockWait: time.Duration(s.cfg.Engine.Wait),
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
@@ -115,18 +117,22 @@ func (r *run) write(rep *report.Report) error {
 		}
 	}
 	rep.Path = filepath.Join(folder, "report.html")
+	var all errgroup.Group
 	for name, render := range map[string]func(*bytes.Buffer) error{
 		"report.html": func(b *bytes.Buffer) error { return report.HTML(b, *rep) },
 		"summary.md":  func(b *bytes.Buffer) error { return report.Markdown(b, *rep) },
 		"report.json": func(b *bytes.Buffer) error { return report.JSON(b, *rep) },
 	} {
-		var text bytes.Buffer
-		if err := render(&text); err != nil {
-			return fmt.Errorf("drawing %s: %w", name, err)
-		}
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(secret.Redact(text.String())), 0o644); err != nil {
-			return fmt.Errorf("writing the report: %w", err)
-		}
+		all.Go(func() error {
+			var text bytes.Buffer
+			if err := render(&text); err != nil {
+				return fmt.Errorf("drawing %s: %w", name, err)
+			}
+			if err := os.WriteFile(filepath.Join(folder, name), []byte(secret.Redact(text.String())), 0o644); err != nil {
+				return fmt.Errorf("writing the report: %w", err)
+			}
+			return nil
+		})
 	}
-	return nil
+	return all.Wait()
 }

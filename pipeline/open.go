@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -32,6 +34,8 @@ type surroundings struct {
 	repository string // host/path of the image
 	registry   *registry.Client
 	local      *registry.Server // nil where no embedded registry is needed
+	spare      *engine.Spare    // for the engine that a build may need
+	ending     sync.WaitGroup   // what is being taken down while the work goes on
 }
 
 // open prepares the surroundings for work on the image that the configuration names.
@@ -64,6 +68,8 @@ func openFor(ctx context.Context, cfg *config.Config, options Options, reference
 }
 
 func (s *surroundings) close() error {
+	s.spare.Drop()
+	s.ending.Wait()
 	if s.local == nil {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/evidence"
@@ -17,8 +18,8 @@ import (
 // scanned is the verdict of the scanner.
 type scanned struct {
 	findings []verdict.Finding
-	// state makes the evidence of it, vulnerabilities and bill of materials; nil where signed evidence stands.
-	state func(subject.Subject) ([]evidence.Statement, error)
+	// state is the evidence of it, vulnerabilities and bill of materials; nil where signed evidence stands.
+	state func() ([]evidence.Statement, error)
 }
 
 // scan matches the candidate's packages with the database and looks for secrets.
@@ -54,17 +55,23 @@ func (r *run) scan(ctx context.Context, c candidate, contents func() (*image.Con
 		}
 		c.locate(result.Findings)
 		found.findings = result.Findings
-		found.state = func(s subject.Subject) ([]evidence.Statement, error) {
-			return r.scanStatements(s, result, inputs, started)
-		}
 		r.book.write(func(rep *report.Report) { rep.Scan.Packages = result.Packages })
 		r.book.findings(result.Findings)
 		if err := blocked(result.Findings); err != nil {
 			return outcome{}, stopped{err}
 		}
+		// The check is seldom done by now, and would not miss the processor that this takes.
+		found.state = soon(func() ([]evidence.Statement, error) { return r.scanStatements(c.subject, result, inputs, started) })
 		return did("%s: %s", verdict.Plural(result.Packages, "package"), tally(result.Findings)), nil
 	})
 	return found, withoutGate(err)
+}
+
+// soon does something in the background, and returns what waits for it.
+func soon[T any](do func() (T, error)) func() (T, error) {
+	once := sync.OnceValues(do)
+	go func() { _, _ = once() }()
+	return once
 }
 
 // database opens the configured vulnerability database.

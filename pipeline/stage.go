@@ -82,7 +82,7 @@ func (r *run) statements(c candidate, found assay, standing standing) ([]evidenc
 		all = append(all, statement)
 	}
 	if found.scanned.state != nil {
-		statements, err := found.scanned.state(c.subject)
+		statements, err := found.scanned.state()
 		if err != nil {
 			return nil, err
 		}

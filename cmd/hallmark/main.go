@@ -6,10 +6,13 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/sirupsen/logrus"
 )
 
 // version is set by the linker.
@@ -23,6 +26,8 @@ const (
 )
 
 func main() {
+	// Libraries log in lines of their own, which would stand between ours; the engine's process sends its own to a file.
+	logrus.SetOutput(io.Discard)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(latePercent)
 	}

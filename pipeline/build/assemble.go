@@ -26,6 +26,7 @@ type assembly struct {
 	refiner    *refiner
 	explicit   *time.Time // the caller's SourceDateEpoch
 	imageEpoch *time.Time // the image's own date; nil: that of its layers
+	rawBases   bool       // layers of bases came without their compression
 
 	mu         sync.Mutex
 	bases      map[string]ocispecs.Image // configuration of the base by platform; "": the only one
@@ -90,8 +91,8 @@ func (a *assembly) have(sum digest.Digest) bool {
 // maxJSON bounds a manifest, an index and a configuration.
 const maxJSON = 16 << 20
 
-func (a *assembly) read(sum digest.Digest, into any) ([]byte, error) {
-	path := a.export.path(sum)
+func (a *assembly) read(from *export, sum digest.Digest, into any) ([]byte, error) {
+	path := from.path(sum)
 	if _, err := os.Stat(path); err != nil {
 		path = a.layout.path(sum)
 	}
@@ -144,7 +145,7 @@ func (a *assembly) descriptor(ctx context.Context, exported ocispecs.Descriptor)
 		return a.manifest(ctx, exported, exported.Platform)
 	}
 	var index ocispecs.Index
-	if _, err := a.read(exported.Digest, &index); err != nil {
+	if _, err := a.read(a.export, exported.Digest, &index); err != nil {
 		return exported, err
 	}
 	for i, one := range index.Manifests {
@@ -161,11 +162,11 @@ func (a *assembly) descriptor(ctx context.Context, exported ocispecs.Descriptor)
 // manifest makes one platform's image.
 func (a *assembly) manifest(ctx context.Context, exported ocispecs.Descriptor, platform *ocispecs.Platform) (ocispecs.Descriptor, error) {
 	var manifest ocispecs.Manifest
-	if _, err := a.read(exported.Digest, &manifest); err != nil {
+	if _, err := a.read(a.export, exported.Digest, &manifest); err != nil {
 		return exported, err
 	}
 	var config ocispecs.Image
-	raw, err := a.read(manifest.Config.Digest, &config)
+	raw, err := a.read(a.export, manifest.Config.Digest, &config)
 	if err != nil {
 		return exported, err
 	}
@@ -175,7 +176,7 @@ func (a *assembly) manifest(ctx context.Context, exported ocispecs.Descriptor, p
 	if a.imageEpoch != nil {
 		date = *a.imageEpoch
 	}
-	if err := a.layers(ctx, &manifest, &config, base, epoch); err != nil {
+	if err := a.layers(ctx, a.export, &manifest, &config, base, epoch); err != nil {
 		return exported, err
 	}
 	patched, err := patchConfig(raw, &config, len(base.History), date)
@@ -209,7 +210,7 @@ func (a *assembly) baseOf(platform *ocispecs.Platform) ocispecs.Image {
 }
 
 // layers turns the image's own layers, side by side, and takes those of the base as they are.
-func (a *assembly) layers(ctx context.Context, manifest *ocispecs.Manifest, config *ocispecs.Image, base ocispecs.Image, epoch time.Time) error {
+func (a *assembly) layers(ctx context.Context, from *export, manifest *ocispecs.Manifest, config *ocispecs.Image, base ocispecs.Image, epoch time.Time) error {
 	if len(manifest.Layers) != len(config.RootFS.DiffIDs) {
 		return fmt.Errorf("the engine exported %d layers with %d diff ids", len(manifest.Layers), len(config.RootFS.DiffIDs))
 	}
@@ -218,14 +219,20 @@ func (a *assembly) layers(ctx context.Context, manifest *ocispecs.Manifest, conf
 	inBase := true
 	for i, layer := range manifest.Layers {
 		inBase = inBase && i < len(base.RootFS.DiffIDs) && base.RootFS.DiffIDs[i] == config.RootFS.DiffIDs[i]
-		if inBase || layer.MediaType != ocispecs.MediaTypeImageLayer {
+		if inBase && !a.rawBases || layer.MediaType != ocispecs.MediaTypeImageLayer {
 			a.refer(layer.Digest)
 			manifest.Layers[i].Annotations = nil
-			group.Go(func() error { return a.layout.adopt(a.export.path(layer.Digest), layer.Digest) })
+			group.Go(func() error { return a.layout.adopt(from.path(layer.Digest), layer.Digest) })
 			continue
 		}
+		turn := func() (refined, error) {
+			return a.refiner.refine(ctx, from.path(layer.Digest), layer.Digest, epoch)
+		}
+		if inBase {
+			turn = func() (refined, error) { return a.refiner.pack(ctx, from.path(layer.Digest), layer.Digest) }
+		}
 		group.Go(func() error {
-			made, err := a.refiner.refine(ctx, a.export.path(layer.Digest), layer.Digest, epoch)
+			made, err := turn()
 			if err != nil {
 				return err
 			}

@@ -26,9 +26,9 @@ type export struct {
 // layouts pass over it.
 const scratch = ".hallmark-export"
 
-// newExport makes an empty scratch store in the layout. Remove it with close.
-func newExport(layout layoutFolder, have func(digest.Digest) bool, link func(digest, target string) bool) (*export, error) {
-	dir := filepath.Join(string(layout), scratch)
+// newExport makes an empty scratch store in the layout, under a name that starts with scratch. Remove it with close.
+func newExport(layout layoutFolder, name string, have func(digest.Digest) bool, link func(digest, target string) bool) (*export, error) {
+	dir := filepath.Join(string(layout), name)
 	if err := os.RemoveAll(dir); err != nil { // of a build that was killed
 		return nil, err
 	}

@@ -86,6 +86,12 @@ func explain(ctx context.Context, err error, file *dockerfile, watched *watcher)
 	if exit := (*gwpb.ExitError)(nil); errors.As(err, &exit) {
 		return stepFailed(at, exit, vertexOf(err), watched)
 	}
+	if exit, id := watched.exitTold(err); exit != nil {
+		if lines := watched.lineOf(id); at.Line == 0 && lines.first > 0 {
+			at.Line, at.Source = lines.first, file.excerpt(lines.first, lines.last)
+		}
+		return stepFailed(at, exit, id, watched)
+	}
 	fault := &verdict.Error{Doing: "building", Object: display(file.path), Cause: errors.New(shorten(text))}
 	if at.Line > 0 {
 		at.Problem = shorten(text)
@@ -104,13 +110,19 @@ func explain(ctx context.Context, err error, file *dockerfile, watched *watcher)
 	case outage.MatchString(text):
 		fault.Verdict, fault.Code = verdict.Inconclusive, "build.unreachable"
 		fault.Remedy = "Run again once it can be reached; finished steps are kept"
+	case unsupported.MatchString(text):
+		fault = tooOld(fault.Cause)
+	case trouble.MatchString(text):
+		fault.Verdict, fault.Code, fault.Remedy = verdict.Inconclusive, "build.engine", engineRemedy
 	case at.Line > 0:
 		fault.Verdict, fault.Code, fault.Remedy = verdict.Fail, "build.dockerfile", "Correct the instruction"
 	default:
-		fault.Verdict, fault.Code, fault.Remedy = verdict.Inconclusive, "build.engine", "Run again; if it happens again, see the engine's log"
+		fault.Verdict, fault.Code, fault.Remedy = verdict.Inconclusive, "build.engine", engineRemedy
 	}
 	return tell(fault)
 }
+
+const engineRemedy = "Run again; if it happens again, see the engine's log"
 
 // tell chooses how the fault reads.
 func tell(fault *verdict.Error) error {

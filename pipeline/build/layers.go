@@ -20,6 +20,7 @@ import (
 	"github.com/moby/buildkit/util/converter/tarconverter"
 	digest "github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/singleflight"
 )
 
 // refiner turns raw layers into those of the candidate: dated, compressed, and named by what they then are. What it
@@ -30,6 +31,7 @@ type refiner struct {
 	mu          sync.Mutex
 	done        map[string]refined
 	used        map[string]bool
+	turning     singleflight.Group // by key: a layer may be wanted early and at the end
 }
 
 // refined is one layer that was turned.
@@ -59,24 +61,26 @@ func (r *refiner) key(raw digest.Digest, epoch time.Time) string {
 
 // known says whether raw was turned before and the outcome is still there.
 func (r *refiner) known(raw digest.Digest, epoch time.Time) (refined, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	found, ok := r.done[r.key(raw, epoch)]
-	return found, ok && r.layout.has(found.Digest, found.Size)
+	return r.noted(r.key(raw, epoch))
 }
 
 // refine turns the raw layer at path, unless that was done before.
 func (r *refiner) refine(ctx context.Context, path string, raw digest.Digest, epoch time.Time) (refined, error) {
-	found, ok := r.known(raw, epoch)
-	if !ok {
-		var err error
-		if found, err = r.turn(ctx, path, epoch); err != nil {
-			return refined{}, fmt.Errorf("compressing the layer %s: %w", raw, err)
+	key := r.key(raw, epoch)
+	made, err, _ := r.turning.Do(key, func() (any, error) {
+		found, ok := r.known(raw, epoch)
+		if ok {
+			return found, nil
 		}
+		return r.turn(ctx, path, epoch)
+	})
+	if err != nil {
+		return refined{}, fmt.Errorf("compressing the layer %s: %w", raw, err)
 	}
+	found, _ := made.(refined)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.done[r.key(raw, epoch)], r.used[r.key(raw, epoch)] = found, true
+	r.done[key], r.used[key] = found, true
 	return found, nil
 }
 
@@ -86,7 +90,7 @@ func (r *refiner) turn(ctx context.Context, path string, epoch time.Time) (refin
 		return refined{}, err
 	}
 	defer source.Close()
-	dated := tarconverter.NewReader(bufio.NewReaderSize(source, 1<<20), func(header *tar.Header) { clamp(header, epoch) })
+	dated := tarconverter.NewReader(bufio.NewReaderSize(source, 1<<20), func(header *tar.Header) { clamp(header, epoch); plain(header) })
 	defer dated.Close()
 
 	blob, err := r.layout.create()

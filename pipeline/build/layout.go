@@ -44,6 +44,17 @@ func (l layoutFolder) open(ctx context.Context, wait time.Duration) (*os.File, e
 
 const lockName = ".hallmark-lock"
 
+// sweep drops what a build that was killed has left half-done.
+func (l layoutFolder) sweep() {
+	left, err := filepath.Glob(filepath.Join(string(l), scratch+"*"))
+	if err != nil {
+		return // only a bad pattern is an error, and this one is good
+	}
+	for _, dir := range left {
+		_ = os.RemoveAll(dir) // what stays costs room until the next build
+	}
+}
+
 // adopt takes a file that lies on the same file system in as a blob, by a second name.
 func (l layoutFolder) adopt(from string, sum digest.Digest) error {
 	if l.has(sum, 0) {
@@ -105,6 +116,9 @@ func (b *newBlob) Write(p []byte) (int, error) {
 	b.size += int64(n)
 	return n, err
 }
+
+// digest is that of what was written so far.
+func (b *newBlob) digest() digest.Digest { return sumOf(b.sum) }
 
 // keep gives the blob its name.
 func (b *newBlob) keep() (digest.Digest, int64, error) {

@@ -17,6 +17,10 @@ type witness struct {
 	gateway.Client
 	mu    sync.Mutex
 	bases []Base
+	lines map[digest.Digest]lineRange // of the Dockerfile, by step
+
+	file    *dockerfile
+	refused error // what the engine was not even asked for
 }
 
 // ResolveSourceMetadata is what the frontend calls for each FROM and COPY --from.

@@ -38,6 +38,8 @@ type Options struct {
 	// SourceDateEpoch is the date of the image and the latest of its own files; nil: see epoch.go.
 	SourceDateEpoch *time.Time
 	Compression     Compression
+	// Glance is one that was taken for this very build; nil: it takes its own.
+	Glance *Glance
 	// Credentials for registries that the build pulls from; nil: anonymous.
 	Credentials engine.CredentialsFunc
 }

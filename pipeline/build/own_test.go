@@ -92,7 +92,7 @@ func TestLeftCandidatesAreSwept(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(left, "blobs", "sha256"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	same, unchanged := build.Unchanged(t.Context(), o, string(e.Kind()), func(context.Context, string) (string, error) { return "", errors.New("no tags here") })
+	same, unchanged := build.Look(t.Context(), o, string(e.Kind())).Unchanged(t.Context(), func(context.Context, string) (string, error) { return "", errors.New("no tags here") })
 	if !unchanged {
 		t.Fatal("it has changed")
 	}

@@ -1,11 +1,11 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -14,7 +14,6 @@ import (
 
 	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/moby/buildkit/frontend/dockerfile/builder"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
@@ -39,15 +38,16 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.Kind() == engine.Docker {
-		return nil, usage("%s cannot export a candidate (it has no OCI exporter). Run as root for the embedded engine, or set BUILDKIT_HOST", e.Reason())
-	}
 	file, err := readDockerfile(o.Dockerfile)
 	if err != nil {
 		return nil, err
 	}
 	named, err := resolveContexts(o.Contexts, o.Context)
 	if err != nil {
+		return nil, err
+	}
+	docker := newDockerStore(e)
+	if err := docker.refuse(o, named); err != nil {
 		return nil, err
 	}
 	secrets, err := readSecrets(o.Secrets)
@@ -60,14 +60,18 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 		return nil, fmt.Errorf("the folder for the build's result: %w", err)
 	}
 	defer lock.Close()
+	layout.sweep()
 	layout.forget()
 	// Taken before the engine reads anything: what changes meanwhile is then seen as a change next time.
-	dated := imageEpoch(ctx, o)
-	inputs, err := fingerprint(ctx, o, string(e.Kind()), dated)
-	if err != nil {
-		return nil, err
+	seen := o.Glance
+	if seen == nil {
+		now := Look(ctx, o, string(e.Kind()))
+		seen = &now
 	}
-
+	if seen.err != nil {
+		return nil, seen.err
+	}
+	dated := seen.dated
 	if dated == nil {
 		progress.From(ctx).Notef("the image is dated like its base: no source date was given, and the context is not under git")
 	}
@@ -76,14 +80,14 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 		layout: layout, refiner: newRefiner(layout, o.Compression), explicit: o.SourceDateEpoch,
 		imageEpoch: dated, referenced: map[digest.Digest]bool{},
 	}
-	if a.export, err = newExport(layout, a.have, e.LinkBlob); err != nil {
+	if a.export, err = newExport(layout, scratch, a.have, e.LinkBlob); err != nil {
 		return nil, fmt.Errorf("the folder for the build's result: %w", err)
 	}
 	defer a.export.close()
 
-	w := &witness{}
-	watched := newWatcher()
-	exported, err := solve(ctx, e, o, named, secrets, a, w, watched)
+	w := &witness{file: file}
+	watched := newWatcher(w)
+	exported, err := solve(ctx, e, docker, o, named, secrets, a, w, watched)
 	if err != nil {
 		return nil, explain(ctx, e.Blame(err), file, watched)
 	}
@@ -97,7 +101,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 		SourceDateEpoch: a.date, LayerEpoch: a.epoch, Started: started, Finished: time.Now(),
 	}
 	candidate.CachedSteps, candidate.TotalSteps = watched.counts()
-	layout.remember(inputs, candidate)
+	layout.remember(seen.fingerprint, candidate)
 	return layout.lend(candidate)
 }
 
@@ -113,7 +117,7 @@ func imageEpoch(ctx context.Context, o Options) *time.Time {
 }
 
 // solve has the engine build and export; the descriptor is that of what came into the scratch store.
-func solve(ctx context.Context, e *engine.Engine, o Options, named contexts, secrets secretStore, a *assembly, w *witness, watched *watcher) (ocispecs.Descriptor, error) {
+func solve(ctx context.Context, e *engine.Engine, docker *dockerStore, o Options, named contexts, secrets secretStore, a *assembly, w *witness, watched *watcher) (ocispecs.Descriptor, error) {
 	var root ocispecs.Descriptor
 	opt, err := solveOptions(o, named, secrets, a)
 	if err != nil {
@@ -122,31 +126,42 @@ func solve(ctx context.Context, e *engine.Engine, o Options, named contexts, sec
 	// The engine's history would keep what steps write as it is, secrets and all. That of a BuildKit that is not ours is
 	// its owner's to decide about.
 	opt.Internal = e.Kind() == engine.Embedded
+	docker.options(&opt, e)
 	status := make(chan *client.SolveStatus, 16)
 	done := make(chan struct{})
 	go func() { watched.watch(ctx, status); close(done) }()
 	alive, stop := e.While(ctx)
 	defer stop()
+	ahead := &early{engine: e, a: a, watched: watched, over: make(chan struct{})}
 	response, err := e.Client().Build(alive, opt, "", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
 		w.Client = c
 		result, err := builder.Build(ctx, w)
 		if err != nil {
 			return nil, err
 		}
-		return result, a.learn(result)
+		if err := errors.Join(a.learn(result), docker.sign(result)); err != nil {
+			return nil, err
+		}
+		graphs := graphsOf(ctx, result)
+		watched.expect(graphs)
+		if docker == nil { // Docker's classic store would make another image of each part
+			ahead.follow(alive, graphs)
+		}
+		return result, nil
 	}, status)
 	<-done
+	defer func() { docker.clean(ctx, response != nil) }()
 	if err != nil {
-		return root, err
+		stop()
 	}
-	text, err := base64.StdEncoding.DecodeString(response.ExporterResponse[exptypes.ExporterImageDescriptorKey])
-	if err == nil {
-		err = json.Unmarshal(text, &root)
-	}
+	ahead.stop()
 	if err != nil {
-		return root, fmt.Errorf("the engine's answer names no image: %w", err)
+		return root, cmp.Or(w.refused, err)
 	}
-	return root, nil
+	if docker != nil {
+		return docker.fetch(alive, response.ExporterResponse, a)
+	}
+	return descriptorOf(response)
 }
 
 func assemble(ctx context.Context, a *assembly, exported ocispecs.Descriptor) (root ocispecs.Descriptor, err error) {
@@ -171,9 +186,9 @@ func solveOptions(o Options, named contexts, secrets secretStore, a *assembly) (
 	if err != nil {
 		return client.SolveOpt{}, usage("the Dockerfile %s: %v", o.Dockerfile, err)
 	}
-	locals := map[string]fsutil.FS{"context": files, "dockerfile": beside}
+	locals := map[string]fsutil.FS{"context": newPaced(files), "dockerfile": beside}
 	for name, local := range named.locals {
-		locals[name] = local
+		locals[name] = newPaced(local)
 	}
 	sum := sha256.Sum256([]byte(o.Context))
 	opt := client.SolveOpt{
@@ -185,12 +200,7 @@ func solveOptions(o Options, named contexts, secrets secretStore, a *assembly) (
 		Session:      []session.Attachable{secretsprovider.NewSecretProvider(secrets)},
 		CacheImports: caches(o.CacheFrom),
 		CacheExports: caches(o.CacheTo),
-		Exports: []client.ExportEntry{{
-			Type: client.ExporterOCI,
-			// Raw layers: they are dated first and compressed once, here.
-			Attrs:       map[string]string{"tar": "false", "compression": "uncompressed", "oci-mediatypes": "true"},
-			OutputStore: a.export,
-		}},
+		Exports:      []client.ExportEntry{rawLayers(a.export)},
 	}
 	if o.Credentials != nil {
 		opt.Session = append(opt.Session, engine.Credentials(o.Credentials))

@@ -23,6 +23,8 @@ const (
 type watcher struct {
 	mu       sync.Mutex
 	vertices map[digest.Digest]*vertex
+	own      map[digest.Digest]bool        // what this build consists of; nil: unknown
+	lineOf   func(digest.Digest) lineRange // the Dockerfile's lines of a step
 }
 
 // vertex is one node of the build graph, as people see it.
@@ -30,13 +32,17 @@ type vertex struct {
 	name     string
 	task     *progress.Task
 	ended    bool
+	done     bool // ended, and well
 	cached   bool
+	failure  string // what the engine said of its end
 	partial  []byte // output after the last line end
 	tail     []string
 	statuses map[string][2]int64 // current and total of each transfer
 }
 
-func newWatcher() *watcher { return &watcher{vertices: map[digest.Digest]*vertex{}} }
+func newWatcher(w *witness) *watcher {
+	return &watcher{vertices: map[digest.Digest]*vertex{}, lineOf: w.lineOf}
+}
 
 // watch reads status until it is closed.
 func (w *watcher) watch(ctx context.Context, status <-chan *client.SolveStatus) {
@@ -80,6 +86,7 @@ func (w *watcher) vertex(ctx context.Context, v *client.Vertex) {
 	if v.Completed != nil {
 		var err error
 		if v.Error != "" {
+			known.failure = v.Error
 			err = errors.New(secret.Redact(v.Error))
 		}
 		known.end(err)
@@ -131,7 +138,7 @@ func (v *vertex) end(err error) {
 	if v.ended {
 		return
 	}
-	v.ended = true
+	v.ended, v.done = true, err == nil
 	if len(v.partial) > 0 {
 		v.line(string(v.partial) + "\n")
 		v.partial = nil
@@ -153,12 +160,38 @@ func (w *watcher) tailOf(id digest.Digest) []string {
 	return nil
 }
 
+// isDone says whether the step with the given digest has ended well.
+func (w *watcher) isDone(id digest.Digest) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.vertices[id]
+	return v != nil && v.done
+}
+
+// expect tells which steps are this build's. An engine that others use too tells of a step of theirs that is the same as
+// one of ours, under both names.
+func (w *watcher) expect(graphs []*chain) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, graph := range graphs {
+		for id := range graph.ops {
+			if w.own == nil {
+				w.own = map[digest.Digest]bool{}
+			}
+			w.own[id] = true
+		}
+	}
+}
+
 // counts says how many of the Dockerfile's steps there were, and how many were answered from the cache.
 func (w *watcher) counts() (cached, total int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, v := range w.vertices {
+	for id, v := range w.vertices {
 		if !strings.HasPrefix(v.name, "[") || strings.HasPrefix(v.name, "[internal]") || strings.HasPrefix(v.name, "[auth]") || strings.HasPrefix(v.name, "[context ") {
+			continue
+		}
+		if w.own != nil && !w.own[id] {
 			continue
 		}
 		total++

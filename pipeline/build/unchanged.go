@@ -38,23 +38,37 @@ type stamp struct {
 // ResolveFunc says which digest a reference in a registry stands for now.
 type ResolveFunc func(ctx context.Context, ref string) (digest string, err error)
 
-// Unchanged returns the candidate of the last build into o.Layout if building again could only make the same one:
-// options, Dockerfile and files are as they were, every base that is named by tag still stands for the same digest, and
-// the layout is whole. Files are compared as BuildKit compares them, without reading them (here by their time of
-// change, too). engine is which engine would build. Whatever is not known to be unchanged is not; nor is what another
-// build writes to just now. Release the candidate.
-func Unchanged(ctx context.Context, o Options, engine string, resolve ResolveFunc) (*Candidate, bool) {
+// Glance is what a build would start from, seen without reading any file of the context: sizes and times, as BuildKit
+// compares them (here with the time of change, too).
+type Glance struct {
+	options     Options
+	dated       *time.Time // the image's own date
+	fingerprint string     // empty: it cannot be told without building
+	err         error
+}
+
+// Look takes a glance. engine is which engine would build.
+func Look(ctx context.Context, o Options, engine string) Glance {
 	o, err := o.check()
-	if err != nil || o.NoCache || len(o.CacheTo) > 0 {
+	if err != nil {
+		return Glance{err: err}
+	}
+	seen := Glance{options: o, dated: imageEpoch(ctx, o)}
+	seen.fingerprint, seen.err = fingerprint(ctx, o, engine, seen.dated)
+	return seen
+}
+
+// Unchanged returns the candidate of the last build into the same layout if building again could only make the same one:
+// options, Dockerfile and files are as they were, every base that is named by tag still stands for the same digest, and
+// the layout is whole. Whatever is not known to be unchanged is not; nor is what another build writes to just now. Release
+// the candidate.
+func (g Glance) Unchanged(ctx context.Context, resolve ResolveFunc) (*Candidate, bool) {
+	if g.err != nil || g.fingerprint == "" || g.options.NoCache || len(g.options.CacheTo) > 0 {
 		return nil, false
 	}
-	layout := layoutFolder(o.Layout)
+	layout := layoutFolder(g.options.Layout)
 	last, found := layout.last()
-	if !found {
-		return nil, false
-	}
-	now, err := fingerprint(ctx, o, engine, imageEpoch(ctx, o))
-	if err != nil || now == "" || now != last.Fingerprint {
+	if !found || last.Fingerprint != g.fingerprint {
 		return nil, false
 	}
 	for _, base := range last.Candidate.Bases {
@@ -71,7 +85,7 @@ func Unchanged(ctx context.Context, o Options, engine string, resolve ResolveFun
 		return nil, false
 	}
 	defer lock.Close()
-	if still, found := layout.last(); !found || still.Fingerprint != now || still.Candidate.Digest != last.Candidate.Digest {
+	if still, found := layout.last(); !found || still.Fingerprint != g.fingerprint || still.Candidate.Digest != last.Candidate.Digest {
 		return nil, false
 	}
 	last.Candidate.CachedSteps = last.Candidate.TotalSteps
@@ -173,8 +187,14 @@ func addFolder(ctx context.Context, sum hash.Hash, folder, dockerfile string) er
 	if err != nil {
 		return err
 	}
-	return fsutil.WalkDir(ctx, folder, &fsutil.FilterOpt{ExcludePatterns: excluded}, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
+	walk := func(see fs.WalkDirFunc) error {
+		return fsutil.WalkDir(ctx, folder, &fsutil.FilterOpt{ExcludePatterns: excluded}, see)
+	}
+	if len(excluded) == 0 { // the filtering walk asks much more of each file
+		walk = func(see fs.WalkDirFunc) error { return fs.WalkDir(os.DirFS(folder), ".", see) }
+	}
+	return walk(func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || path == "." {
 			return err
 		}
 		var stat unix.Stat_t

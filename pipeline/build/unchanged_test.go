@@ -54,7 +54,7 @@ func TestUnchanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := project(t, c.dockerfile)
-			if _, same := build.Unchanged(t.Context(), o, string(e.Kind()), nobody); same {
+			if _, same := build.Look(t.Context(), o, string(e.Kind())).Unchanged(t.Context(), nobody); same {
 				t.Fatal("what was never built is said to be unchanged")
 			}
 			made, err := build.Run(t.Context(), e, o)
@@ -62,14 +62,14 @@ func TestUnchanged(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.change(t, &o)
-			got, same := build.Unchanged(t.Context(), o, string(e.Kind()), nobody)
+			got, same := build.Look(t.Context(), o, string(e.Kind())).Unchanged(t.Context(), nobody)
 			if same != c.same {
 				t.Fatalf("unchanged: %t, want %t", same, c.same)
 			}
 			if same && (got.Digest != made.Digest || len(got.Steps) != len(made.Steps) || got.CachedSteps != got.TotalSteps) {
 				t.Errorf("the candidate is %+v, was %+v", got, made)
 			}
-			if _, same := build.Unchanged(t.Context(), o, "another engine", nobody); same {
+			if _, same := build.Look(t.Context(), o, "another engine").Unchanged(t.Context(), nobody); same {
 				t.Error("another engine is said to have built it")
 			}
 		})

@@ -85,7 +85,7 @@ type Credential struct {
 
 // Engine says what builds.
 type Engine struct {
-	Use  string   `yaml:"use" format:"engine" doc:"auto takes the BuildKit at BUILDKIT_HOST where that is set, else the embedded engine where Hallmark runs as root, else Docker. embedded and docker insist. An address (unix:///run/buildkit/buildkitd.sock, tcp://HOST:PORT) names a BuildKit."`
+	Use  string   `yaml:"use" format:"engine" doc:"auto takes the BuildKit at BUILDKIT_HOST where that is set, else the embedded engine where Hallmark runs as root, else Docker. embedded and docker insist; docs/engines.md says what Docker needs. An address (unix:///run/buildkit/buildkitd.sock, tcp://HOST:PORT) names a BuildKit."`
 	Root string   `yaml:"root" format:"path" doc:"Folder in which the embedded engine keeps its cache." default:"engine, in Hallmark's data folder"`
 	Wait Duration `yaml:"wait" doc:"How long a run waits for another one on the same machine that uses the embedded engine, or that builds the same image from the same context."`
 }

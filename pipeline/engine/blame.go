@@ -21,6 +21,8 @@ func (e *Engine) Blame(err error) error {
 		return err
 	}
 	switch {
+	case e.daemon != nil:
+		return e.daemonDied(err)
 	case e.child == nil:
 		if e.silent.Load() {
 			err = fmt.Errorf("it has left %d questions in a row without an answer, for %s each", misses, answerWait)
@@ -38,12 +40,27 @@ func (e *Engine) Blame(err error) error {
 	}
 }
 
+// daemonDied says that Docker's daemon is not there any more.
+func (e *Engine) daemonDied(err error) error {
+	if e.daemon.gone.Load() {
+		err = errGone
+	}
+	return &verdict.Error{
+		Verdict: verdict.Inconclusive, Code: "engine.died", Doing: "building with Docker", Object: "(" + e.reason + ")", Cause: err,
+		Remedy: "See that Docker's daemon runs (its log says why it ended), then run again: finished steps are kept",
+	}
+}
+
 // gone says whether the engine is known to be, after waiting a little for the news.
 func (e *Engine) gone(wait time.Duration) bool {
-	if e.child == nil {
+	switch {
+	case e.daemon != nil:
+		return e.daemon.gone.Load()
+	case e.child != nil:
+		return e.child.ended(wait)
+	default:
 		return e.silent.Load()
 	}
-	return e.child.ended(wait)
 }
 
 // lostConnection says whether err comes from the connection rather than from what was asked over it.
@@ -55,7 +72,11 @@ func lostConnection(err error) bool {
 // client waits for ever for an answer when the other side has died, or has frozen, or a network has lost it silently.
 func (e *Engine) While(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	if e.child == nil {
+	switch {
+	case e.daemon != nil:
+		go e.daemon.watch(ctx, func() { cancel(errGone) })
+		return ctx, func() { cancel(context.Canceled) }
+	case e.child == nil:
 		go e.look(ctx, cancel)
 		return ctx, func() { cancel(context.Canceled) }
 	}
@@ -69,7 +90,7 @@ func (e *Engine) While(ctx context.Context) (context.Context, context.CancelFunc
 	return ctx, func() { cancel(context.Canceled) }
 }
 
-var errGone = errors.New("the engine ended")
+var errGone = errors.New("the engine ended, or answers no more")
 
 // An engine that is not our child is asked every lookEvery whether it is still there. It is given up after so many
 // questions in a row without an answer within answerWait: a busy one may well be late with one or two.

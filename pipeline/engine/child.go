@@ -33,7 +33,7 @@ const (
 func logPath(root string) string { return filepath.Join(root, "engine.log") }
 
 // spawn starts the engine in process and mount namespaces of its own.
-func spawn(root string, locked *os.File) (*child, error) {
+func spawn(root string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program's own file: %w", err)
@@ -56,7 +56,7 @@ func spawn(root string, locked *os.File) (*child, error) {
 	cmd.Env = childEnvironment(os.Environ())
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.ExtraFiles = []*os.File{theirs, locked}
+	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS,
 		Pdeathsig:  syscall.SIGKILL,

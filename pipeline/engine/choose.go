@@ -25,10 +25,8 @@ type Choice struct {
 }
 
 const (
-	hostVariable   = "BUILDKIT_HOST"
-	dockerVariable = "DOCKER_HOST"
-	dockerSocket   = "/var/run/docker.sock"
-	answerWait     = 20 * time.Second
+	hostVariable = "BUILDKIT_HOST"
+	answerWait   = 20 * time.Second
 )
 
 // Choose opens the first of: the engine that choice names; a buildkitd at BUILDKIT_HOST; the embedded engine, for
@@ -75,10 +73,19 @@ func choose(ctx context.Context, choice Choice) (*Engine, error) {
 	}
 	return nil, &verdict.Error{
 		Verdict: verdict.Inconclusive, Code: "engine.none", Doing: "choosing a build engine",
-		Cause: fmt.Errorf("no engine was named, %s is not set, this is not root (which the embedded engine needs), and Docker's socket %s cannot be used",
-			hostVariable, dockerAddress()),
-		Remedy: "Run as root, or set " + hostVariable,
+		Cause: fmt.Errorf("no engine was named, %s is not set, this is not root (which the embedded engine needs), and %s",
+			hostVariable, whyNoDocker()),
+		Remedy: "Run as root, set " + hostVariable + ", or let this user use Docker",
 	}
+}
+
+// whyNoDocker says what is in the way of Docker's socket.
+func whyNoDocker() string {
+	host, err := findDocker()
+	if err != nil {
+		return err.Error()
+	}
+	return "Docker's socket " + host.String() + " cannot be used"
 }
 
 // because adds the reason to an engine that was opened.
@@ -126,40 +133,51 @@ func unreachable(what string, cause error) error {
 }
 
 func connectDocker(ctx context.Context) (*Engine, error) {
-	address := dockerAddress()
-	socket, found := strings.CutPrefix(address, "unix://")
-	if !found {
-		return nil, fmt.Errorf("%w: Docker at %s: only a local socket (unix://) is supported as a build engine", verdict.ErrUsage, address)
+	host, err := findDocker()
+	if err != nil {
+		return nil, err
 	}
-	dial := func(ctx context.Context, _ string) (net.Conn, error) { return hijack(ctx, socket, "/grpc", nil) }
+	socket, err := host.socket()
+	if err != nil {
+		return nil, err
+	}
+	d := newDaemon(socket)
+	if err := d.learn(ctx); err != nil {
+		return nil, dockerUnreachable(ctx, host.String(), err)
+	}
+	if err := knock(ctx, socket); err != nil {
+		return nil, noBuildKit(ctx, host, d, err)
+	}
+	dial := func(ctx context.Context, _ string) (net.Conn, error) { return hijack(ctx, socket, grpcDoor, nil) }
 	session := client.WithSessionDialer(func(ctx context.Context, _ string, meta map[string][]string) (net.Conn, error) {
-		return hijack(ctx, socket, "/session", meta)
+		return hijack(ctx, socket, sessionDoor, meta)
 	})
-	what := "Docker's BuildKit at " + address
 	c, err := connect(ctx, "passthrough:///docker", dial, []client.ClientOpt{session})
 	if err != nil {
-		return nil, unreachable(what, err)
+		return nil, dockerUnreachable(ctx, host.String(), err)
 	}
-	return answering(ctx, &Engine{kind: Docker, client: c, reason: what})
+	what := fmt.Sprintf("Docker's BuildKit at %s (Docker %s)", host, d.version)
+	return answering(ctx, &Engine{kind: Docker, client: c, reason: what, daemon: d})
 }
 
-func dockerAddress() string {
-	if host := os.Getenv(dockerVariable); host != "" {
-		return host
+func dockerUnreachable(ctx context.Context, where string, cause error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return "unix://" + dockerSocket
+	return &verdict.Error{
+		Verdict: verdict.Inconclusive, Code: "engine.unreachable", Doing: "connecting to", Object: "Docker at " + where, Cause: cause,
+		Remedy: "Check that its daemon runs and that this user may use it (docker info says), or run as root for the embedded engine",
+	}
 }
 
-// dockerReachable says whether a connection to Docker's socket can be opened by this user.
-func dockerReachable() bool {
-	socket, local := strings.CutPrefix(dockerAddress(), "unix://")
-	if !local {
-		return false
+// noBuildKit says that the daemon answers, but has no BuildKit behind its door.
+func noBuildKit(ctx context.Context, host dockerHost, d *daemon, cause error) error {
+	if statusOf(cause) == 0 {
+		return dockerUnreachable(ctx, host.String(), cause)
 	}
-	conn, err := net.DialTimeout("unix", socket, time.Second)
-	if err != nil {
-		return false
+	return &verdict.Error{
+		Verdict: verdict.Inconclusive, Code: "engine.no-buildkit", Doing: "building with", Object: fmt.Sprintf("Docker %s at %s", d.version, host),
+		Cause:  fmt.Errorf("it has no BuildKit: %w", cause),
+		Remedy: "Take Docker 20.10 or later (23 or later is better), run as root for the embedded engine, or set " + hostVariable,
 	}
-	_ = conn.Close()
-	return true
 }

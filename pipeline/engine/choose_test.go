@@ -42,6 +42,10 @@ func pass(conn net.Conn, e *engine.Engine, asDocker bool) {
 	reader := bufio.NewReader(conn)
 	if asDocker {
 		request, err := http.ReadRequest(reader)
+		if err == nil && request.URL.Path == "/info" {
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+`{"ServerVersion": "99.0.0", "OSType": "linux"}`)
+			return
+		}
 		if err != nil || request.URL.Path != "/grpc" || request.Header.Get("Upgrade") != "h2c" {
 			_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 			return

@@ -39,6 +39,8 @@ type Engine struct {
 	key         []byte
 	child       *child
 
+	daemon *daemon // of Docker's only
+
 	closing atomic.Bool
 	silent  atomic.Bool // it does not answer any more; of another engine than the embedded one
 }
@@ -88,11 +90,12 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	if _, err := rand.Read(e.key); err != nil {
 		return nil, err
 	}
-	e.child, err = spawn(o.Root, locked)
-	if err != nil {
-		return nil, startError(o.Root, err)
+	if e.child = o.Spare.take(o.Root); e.child == nil {
+		if e.child, err = spawn(o.Root); err != nil {
+			return nil, startError(o.Root, err)
+		}
 	}
-	if err := e.greet(ctx, o); err != nil {
+	if err := e.greet(ctx, o, locked); err != nil {
 		e.child.kill()
 		return nil, err
 	}
@@ -100,13 +103,13 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 }
 
 // greet settles the child's settings and opens the client.
-func (e *Engine) greet(ctx context.Context, o Options) error {
+func (e *Engine) greet(ctx context.Context, o Options, locked *os.File) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.StartWait, fmt.Errorf("it did not answer within %s", o.StartWait))
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = e.child.wire.conn.SetReadDeadline(time.Now()) })
 	defer stop()
 
-	if err := e.child.wire.send(settings{Options: o, Key: e.key}); err != nil {
+	if err := e.child.wire.send(settings{Options: o, Key: e.key}, locked); err != nil {
 		return startError(o.Root, e.child.explain(err))
 	}
 	var got answer

@@ -17,11 +17,8 @@ import (
 // Verb is the hidden verb under which the program is to call Main; Start runs os.Executable with it.
 const Verb = "__engine"
 
-// Descriptors that the parent passes on.
-const (
-	wireDescriptor = 3
-	lockDescriptor = 4 // held, never read: the state folder stays locked until the engine is gone too
-)
+// wireDescriptor is the one that the parent passes on.
+const wireDescriptor = 3
 
 const (
 	// softMemory makes the collector work harder above it; it refuses nothing.
@@ -34,7 +31,6 @@ const (
 // end, whatever causes it, is the end of every container and every mount. It returns the process's exit code.
 func Main([]string) int {
 	unix.CloseOnExec(wireDescriptor)
-	unix.CloseOnExec(lockDescriptor)
 	wire, err := newWire(os.NewFile(wireDescriptor, "engine-wire"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "this verb is for the program's own use:", err)
@@ -55,9 +51,12 @@ func serve(wire *wire) error {
 	debug.SetMemoryLimit(softMemory)
 
 	var with settings
-	if err := wire.receive(&with); err != nil {
+	// The lock is held, never read: the state folder stays locked until the engine is gone too.
+	locked, err := wire.receiveWith(&with)
+	if err != nil {
 		return fmt.Errorf("reading the engine's settings: %w", err)
 	}
+	defer locked.Close()
 	o := with.Options
 	if err := isolate(o.Root); err != nil {
 		return err

@@ -14,6 +14,8 @@ type Options struct {
 	// Root is the folder in which the engine keeps layers and cache between runs; see DefaultRoot.
 	// One engine at a time uses it.
 	Root string
+	// Spare is a process that was started ahead for this folder; nil: none.
+	Spare *Spare `json:"-"`
 	// Runtime is the path of an OCI runtime compatible with runc 1.1; empty: the embedded runc, else runc from PATH.
 	Runtime string
 	// Snapshotter is "overlayfs" or "native"; empty: the first of the two that works in Root.

@@ -61,7 +61,8 @@ func pair(kind int) (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "engine-ours"), os.NewFile(uintptr(fds[1]), "engine-theirs"), nil
 }
 
-func (w *wire) send(message any) error {
+// send sends a message, and the files with it.
+func (w *wire) send(message any, files ...*os.File) error {
 	body, err := json.Marshal(message)
 	if err != nil {
 		return err
@@ -69,17 +70,48 @@ func (w *wire) send(message any) error {
 	if len(body) > maxMessage {
 		return fmt.Errorf("a message of %d bytes is more than the %d that the engine reads", len(body), maxMessage)
 	}
-	_, err = w.conn.Write(body)
+	var rights []byte
+	for _, file := range files {
+		rights = append(rights, unix.UnixRights(int(file.Fd()))...)
+	}
+	_, _, err = w.conn.WriteMsgUnix(body, rights, nil)
 	return err
 }
 
 func (w *wire) receive(message any) error {
-	body := make([]byte, maxMessage)
-	n, err := w.conn.Read(body)
-	if err != nil {
-		return err
+	_, err := w.receiveWith(message)
+	return err
+}
+
+// receiveWith receives a message and the file that came with it; nil: none did.
+func (w *wire) receiveWith(message any) (*os.File, error) {
+	body, control := make([]byte, maxMessage), make([]byte, unix.CmsgSpace(4))
+	n, size, _, _, err := w.conn.ReadMsgUnix(body, control)
+	if err == nil && n == 0 {
+		err = io.EOF
 	}
-	return json.Unmarshal(body[:n], message)
+	if err != nil {
+		return nil, err
+	}
+	file, err := fileIn(control[:size])
+	if err != nil {
+		return nil, err
+	}
+	return file, json.Unmarshal(body[:n], message)
+}
+
+// fileIn is the file that a control message passes on; nil: none.
+func fileIn(control []byte) (*os.File, error) {
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil || len(messages) == 0 {
+		return nil, err
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) == 0 {
+		return nil, err
+	}
+	unix.CloseOnExec(fds[0])
+	return os.NewFile(uintptr(fds[0]), "engine-passed"), nil
 }
 
 // dial opens a fresh connection to the engine: it makes a pair and hands the other half over.
@@ -129,16 +161,10 @@ func (l *listener) accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	messages, err := unix.ParseSocketControlMessage(control[:size])
-	if err != nil || len(messages) == 0 {
+	file, err := fileIn(control[:size])
+	if err != nil || file == nil {
 		return nil, err
 	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) == 0 {
-		return nil, err
-	}
-	unix.CloseOnExec(fds[0])
-	file := os.NewFile(uintptr(fds[0]), "engine-connection")
 	defer file.Close()
 	return net.FileConn(file)
 }

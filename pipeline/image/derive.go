@@ -61,7 +61,21 @@ func (f *Facts) afford(t *tree, limits Limits) error {
 func octal(mode uint32) string { return fmt.Sprintf("%04o", mode) }
 
 func (c *Contents) layerFacts(facts *Facts) {
-	facts.Layers, facts.History = []LayerFact{}, []HistoryFact{}
+	facts.Layers, facts.History = c.LayerFacts(), []HistoryFact{}
+	for i := range c.Layers {
+		facts.Size.Compressed += c.Layers[i].Size
+		facts.Size.Uncompressed += c.Layers[i].Uncompressed
+	}
+	made, _ := historyOf(c.Config)
+	for i, step := range c.Config.History {
+		text, reason := maskAssignments(step.CreatedBy)
+		facts.History = append(facts.History, HistoryFact{CreatedBy: text, Layer: made[i], SecretLike: reason != "", Reason: reason})
+	}
+}
+
+// LayerFacts describes the layers, bottom first: a part of the facts that costs little.
+func (c *Contents) LayerFacts() []LayerFact {
+	all := make([]LayerFact, 0, len(c.Layers))
 	for i := range c.Layers {
 		layer := &c.Layers[i]
 		files := 0
@@ -70,18 +84,12 @@ func (c *Contents) layerFacts(facts *Facts) {
 				files++
 			}
 		}
-		facts.Layers = append(facts.Layers, LayerFact{
+		all = append(all, LayerFact{
 			Index: i, DiffID: layer.DiffID, Digest: layer.Digest, Size: layer.Size, CreatedBy: maskedOnly(layer.CreatedBy),
 			Files: files, Bytes: layer.Bytes,
 		})
-		facts.Size.Compressed += layer.Size
-		facts.Size.Uncompressed += layer.Uncompressed
 	}
-	made, _ := historyOf(c.Config)
-	for i, step := range c.Config.History {
-		text, reason := maskAssignments(step.CreatedBy)
-		facts.History = append(facts.History, HistoryFact{CreatedBy: text, Layer: made[i], SecretLike: reason != "", Reason: reason})
-	}
+	return all
 }
 
 func (t *tree) scriptFacts() map[string]string {

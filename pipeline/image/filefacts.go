@@ -61,8 +61,9 @@ func (t *tree) match(pattern string, files map[string]FileFact, limits Limits) e
 	if !ok || t.typeOf(start) != Directory {
 		return nil
 	}
+	could := lastPart(glob)
 	return t.below(start, func(id int32, below string) error {
-		if !doublestar.MatchUnvalidated(glob, below) {
+		if !could(below) || !doublestar.MatchUnvalidated(glob, below) {
 			return nil
 		}
 		files[path.Join(base, below)] = t.fileFact(id)
@@ -71,6 +72,23 @@ func (t *tree) match(pattern string, files map[string]FileFact, limits Limits) e
 		}
 		return nil
 	})
+}
+
+// lastPart is a quick test that most paths fail: whether the last part of a path has the plain beginning and end of the
+// glob's last part.
+func lastPart(glob string) func(string) bool {
+	part := glob[strings.LastIndexByte(glob, '/')+1:]
+	begin, end, star := strings.Cut(part, "*")
+	if strings.ContainsAny(part, `?[{}\`) || strings.Contains(end, "*") {
+		return func(string) bool { return true }
+	}
+	return func(below string) bool {
+		name := below[strings.LastIndexByte(below, '/')+1:]
+		if !star {
+			return name == part
+		}
+		return len(name) >= len(begin)+len(end) && strings.HasPrefix(name, begin) && strings.HasSuffix(name, end)
+	}
 }
 
 // below visits everything below folder start with its path relative to it. Symbolic links are not followed.

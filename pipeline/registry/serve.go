@@ -139,7 +139,7 @@ func newApp(ctx context.Context, root string) (app *handlers.App, err error) {
 	quiet()
 	config := &configuration.Configuration{
 		Storage: configuration.Storage{
-			"filesystem":  {"rootdirectory": root},
+			storeName:     {"rootdirectory": root},
 			"delete":      {"enabled": true},
 			"maintenance": {"uploadpurging": map[any]any{"enabled": false}}, // see sweep
 		},

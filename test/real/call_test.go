@@ -90,7 +90,9 @@ func (h home) start(t *testing.T, watch watcher, args ...string) *call {
 	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	cmd := exec.CommandContext(ctx, program, append(args, "--progress", "json", "--output", "json")...)
 	cmd.Dir = top
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "HALLMARK_") }),
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		return strings.HasPrefix(entry, "HALLMARK_") || strings.HasPrefix(entry, "DOCKER_") || strings.HasPrefix(entry, "BUILDKIT_")
+	}),
 		"HALLMARK_HOME="+h.dir, "HALLMARK_SIGN_KEY=file:"+keyFiles+".key", "HALLMARK_SIGN_PASSWORD=env:TESTS_PASSWORD", "TESTS_PASSWORD="+password,
 		"HALLMARK_SCAN_DATABASE_FROM=demo", "DOCKER_CONFIG="+h.dir)
 	cmd.Env = append(cmd.Env, h.env...)

@@ -4,6 +4,7 @@
 //	service say TEXT…     prints
 //	service sleep SECONDS sleeps
 //	service sum FILE TO   writes the SHA-256 sum of one file into another
+//	service measure FILE TO writes into TO how many bytes FILE holds
 package main
 
 import (
@@ -24,7 +25,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("say serve, say, sleep or sum")
+		return fmt.Errorf("say serve, say, sleep, sum or measure")
 	}
 	switch args[0] {
 	case "serve":
@@ -45,6 +46,12 @@ func run(args []string) error {
 			return err
 		}
 		return os.WriteFile(args[2], fmt.Appendf(nil, "%x\n", sha256.Sum256(body)), 0o644)
+	case "measure":
+		text, err := os.ReadFile(args[1])
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(args[2], []byte(fmt.Sprintln(len(text))), 0o644)
 	default:
 		return fmt.Errorf("there is no command %s", args[0])
 	}

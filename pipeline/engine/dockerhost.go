@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// Where Docker's daemon listens is found as Docker's own command line finds it.
+const (
+	dockerVariable  = "DOCKER_HOST"
+	contextVariable = "DOCKER_CONTEXT"
+	configVariable  = "DOCKER_CONFIG"
+	dockerSocket    = "/var/run/docker.sock"
+	unixScheme      = "unix://"
+)
+
+// dockerHost is an address with the reason why it is that.
+type dockerHost struct{ address, from string }
+
+func (h dockerHost) String() string { return h.address + h.from }
+
+// socket is the file of a local socket.
+func (h dockerHost) socket() (string, error) {
+	socket, found := strings.CutPrefix(h.address, unixScheme)
+	if !found {
+		return "", fmt.Errorf("%w: Docker at %s: only a local socket (unix://) is supported as a build engine. Set %s to one, or set %s to the address of a BuildKit",
+			verdict.ErrUsage, h, dockerVariable, hostVariable)
+	}
+	return socket, nil
+}
+
+// findDocker is the address that DOCKER_HOST names; else that of the context that DOCKER_CONTEXT or Docker's
+// configuration names; else the usual socket.
+func findDocker() (dockerHost, error) {
+	if host := os.Getenv(dockerVariable); host != "" {
+		return dockerHost{address: host}, nil
+	}
+	folder := os.Getenv(configVariable)
+	if folder == "" {
+		if home, err := os.UserHomeDir(); err == nil {
+			folder = filepath.Join(home, ".docker")
+		}
+	}
+	name, from := os.Getenv(contextVariable), contextVariable
+	if name == "" {
+		var file struct {
+			CurrentContext string `json:"currentContext"`
+		}
+		path := filepath.Join(folder, "config.json")
+		if err := readJSON(path, &file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return dockerHost{}, fmt.Errorf("%w: Docker's configuration: %w", verdict.ErrUsage, err)
+		}
+		name, from = file.CurrentContext, path
+	}
+	if name == "" || name == "default" {
+		return dockerHost{address: unixScheme + dockerSocket}, nil
+	}
+	var found struct {
+		Endpoints map[string]struct{ Host string }
+	}
+	sum := sha256.Sum256([]byte(name))
+	if err := readJSON(filepath.Join(folder, "contexts", "meta", hex.EncodeToString(sum[:]), "meta.json"), &found); err != nil {
+		return dockerHost{}, fmt.Errorf("%w: Docker's context %q, which %s names: %w. Choose another with docker context use, or set %s",
+			verdict.ErrUsage, name, from, err, dockerVariable)
+	}
+	address := cmp.Or(found.Endpoints["docker"].Host, unixScheme+dockerSocket)
+	return dockerHost{address: address, from: fmt.Sprintf(" (context %s)", name)}, nil
+}
+
+// maxSettings bounds what is read of Docker's configuration.
+const maxSettings = 1 << 20
+
+func readJSON(path string, into any) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() > maxSettings {
+		return fmt.Errorf("%s holds %d bytes, more than the %d that are read", path, info.Size(), maxSettings)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// dockerReachable says whether a connection to Docker's socket can be opened by this user.
+func dockerReachable() bool {
+	host, err := findDocker()
+	if err != nil {
+		return false
+	}
+	socket, err := host.socket()
+	if err != nil {
+		return false
+	}
+	conn, err := net.DialTimeout("unix", socket, time.Second)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
