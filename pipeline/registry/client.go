@@ -21,6 +21,7 @@ type Client struct {
 	credentials *credentials
 	transport   http.RoundTripper
 	http        *http.Client
+	tagLimits   tagLimits
 }
 
 // New checks the options and returns a client. It reads no credential and opens no connection yet.
@@ -29,7 +30,7 @@ func New(options Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{options: options, credentials: newCredentials(options)}
+	c := &Client{options: options, credentials: newCredentials(options), tagLimits: usualTagLimits}
 	plain := plainHosts(options.PlainHTTP)
 	var chain http.RoundTripper = &idle{next: options.Transport, limit: options.Idle}
 	chain = &author{next: chain, credentials: c.credentials, plain: plain, hosts: map[string]*hostAuth{}}

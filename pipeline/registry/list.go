@@ -17,13 +17,15 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
-// What is read of a list of tags at most. The largest public repositories hold some ten thousand tags, and give them in
-// pages of a hundred or more.
-const (
-	maxTags     = 1_000_000
-	maxTagPages = 10_000
-	maxTagBytes = 64 << 20
-)
+// tagLimits are what is read of a list of tags at most.
+type tagLimits struct {
+	tags, pages int
+	bytes       int64
+}
+
+// usualTagLimits are far beyond what real repositories hold: the largest public ones have some ten thousand tags, in pages
+// of a hundred or more.
+var usualTagLimits = tagLimits{tags: 1_000_000, pages: 10_000, bytes: 64 << 20}
 
 // pageSize is how many tags to ask for at once; registries give what they like.
 const pageSize = 1000
@@ -44,7 +46,7 @@ func (c *Client) Tags(ctx context.Context, repository string) ([]string, error) 
 	if err != nil {
 		return nil, err
 	}
-	l := &tagList{client: c, repo: repo, tags: map[string]bool{}, asked: map[string]bool{}, left: maxTagBytes}
+	l := &tagList{client: c, repo: repo, tags: map[string]bool{}, asked: map[string]bool{}, left: c.tagLimits.bytes}
 	query := fmt.Sprintf("n=%d", pageSize)
 	for query != "" && err == nil {
 		query, err = l.page(ctx, query)
@@ -92,8 +94,8 @@ func (l *tagList) page(ctx context.Context, query string) (next string, err erro
 		return "", answerError(listing, object, "%w", marked{
 			fmt.Errorf("its pages run in a circle: page %d brings only what was there, or leads to a page that was read", len(l.asked)), ErrTagsUnlisted,
 		})
-	case len(l.asked) >= maxTagPages:
-		return "", l.tooLong("%d pages", maxTagPages)
+	case len(l.asked) >= l.client.tagLimits.pages:
+		return "", l.tooLong("%d pages", l.client.tagLimits.pages)
 	}
 	return next, nil
 }
@@ -106,14 +108,14 @@ func (l *tagList) take(body io.Reader) (again bool, err error) {
 	}
 	err = json.NewDecoder(limited).Decode(&page)
 	if l.left = limited.N - 1; l.left < 0 {
-		return false, l.tooLong("%d MiB", maxTagBytes>>20)
+		return false, l.tooLong("%d MiB", int(l.client.tagLimits.bytes>>20))
 	}
 	before := len(l.tags)
 	for _, tag := range page.Tags {
 		l.tags[tag] = true
 	}
-	if err == nil && len(l.tags) > maxTags {
-		err = l.tooLong("%d tags", maxTags)
+	if err == nil && len(l.tags) > l.client.tagLimits.tags {
+		err = l.tooLong("%d tags", l.client.tagLimits.tags)
 	}
 	return len(page.Tags) > 0 && len(l.tags) == before, err
 }

@@ -61,7 +61,7 @@ func client(t *testing.T) *registry.Client {
 func TestManyTags(t *testing.T) {
 	t.Parallel()
 	const all = 100_000
-	for name, size := range map[string]int{"pages as asked": 0, "pages of a hundred": 100, "one page": all} {
+	for name, size := range map[string]int{"pages as asked": 0, "pages of five hundred": 500, "one page": all} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			host, asked := tagsOf(t, func(n int, last string) ([]string, string) {
@@ -112,23 +112,25 @@ func TestTagsWithoutEnd(t *testing.T) {
 		"ever new tags": {
 			func(_ int, last string) ([]string, string) {
 				from := after(last)
-				return numbered(from, from+50_000), fmt.Sprintf("last=v%07d", from+49_999)
-			}, "1000000 tags", registry.CodeTooManyTags, 1_050_000, 21,
+				return numbered(from, from+50), fmt.Sprintf("last=v%07d", from+49)
+			}, "1000 tags", registry.CodeTooManyTags, 1_050, 21,
 		},
 		"ever new pages with nothing on them": {
 			func(_ int, last string) ([]string, string) { return nil, fmt.Sprintf("last=v%d", after(last)+1) },
-			"10000 pages", registry.CodeTooManyTags, 0, 10_000,
+			"40 pages", registry.CodeTooManyTags, 0, 40,
 		},
 		"one page as long as the world": {
 			func(int, string) ([]string, string) {
-				return slices.Repeat([]string{strings.Repeat("x", 100_000)}, 700), ""
-			}, "64 MiB", registry.CodeTooManyTags, 0, 1,
+				return slices.Repeat([]string{strings.Repeat("x", 100_000)}, 22), ""
+			}, "2 MiB", registry.CodeTooManyTags, 0, 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			host, asked := tagsOf(t, c.page)
-			tags, err := client(t).Tags(t.Context(), host+"/app")
+			limited := client(t)
+			limited.LimitTags(1000, 40, 2<<20)
+			tags, err := limited.Tags(t.Context(), host+"/app")
 			var found *verdict.Error
 			if !errors.Is(err, registry.ErrTagsUnlisted) || !errors.As(err, &found) || found.Code != c.code ||
 				found.Verdict != verdict.Inconclusive || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), host+"/app") {
