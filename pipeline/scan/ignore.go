@@ -71,7 +71,8 @@ func (i Ignore) matches(f *verdict.Finding) bool {
 }
 
 func matchPath(pattern, file string) bool {
-	pattern, file = strings.TrimPrefix(pattern, "/"), strings.TrimPrefix(file, "/")
+	// Cleaned, because what an image says of its files may have more slashes than a path needs, and no end on the way up.
+	pattern, file = strings.TrimPrefix(pattern, "/"), strings.TrimPrefix(path.Clean("/"+file), "/")
 	if file == "" {
 		return false
 	}

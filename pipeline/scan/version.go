@@ -12,7 +12,7 @@ func Version() string { return "v" + trivyVersion }
 
 // matching is the version of this package's own part: which files it parses and how, what it matches, what it calls a
 // secret, and how findings become a verdict. It rises with every change after which the same image may have other findings.
-const matching = 1
+const matching = 2
 
 // Method names the version of all the code that findings depend on: trivy's, this package's, and that which reads the
 // image. Evidence that was made with another one is not used again.

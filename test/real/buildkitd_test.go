@@ -128,22 +128,35 @@ func (d *buildkitd) ask(t *testing.T, question func(context.Context, *client.Cli
 // signal sends one to the daemon itself: the child of unshare.
 func (d *buildkitd) signal(t *testing.T, s syscall.Signal) {
 	t.Helper()
-	for _, pid := range processes() {
-		if line := cmdline(pid); strings.Contains(line, d.dir+"/state") && !strings.HasPrefix(line, "unshare ") && strings.Contains(line, "buildkitd --root") {
-			if err := syscall.Kill(pid, s); err != nil {
-				t.Errorf("signalling buildkitd: %v", err)
-			}
-			return
-		}
+	pid, runs := d.process()
+	if !runs {
+		t.Error("there is no buildkitd to signal")
+	} else if err := syscall.Kill(pid, s); err != nil {
+		t.Errorf("signalling buildkitd: %v", err)
 	}
-	t.Error("there is no buildkitd to signal")
 }
 
-// kill ends the daemon with all that runs on it.
+// process is the daemon's own.
+func (d *buildkitd) process() (pid int, runs bool) {
+	for _, pid := range processes() {
+		if line := cmdline(pid); strings.Contains(line, "buildkitd --root "+d.dir+"/state") && !strings.HasPrefix(line, "unshare ") {
+			return pid, true
+		}
+	}
+	return 0, false
+}
+
+// kill ends the daemon with all that runs on it, and waits until it is gone: its folder stays locked until then.
 func (d *buildkitd) kill() {
-	if d.cmd != nil {
-		_ = d.cmd.Process.Kill()
-		_ = d.cmd.Wait()
-		d.cmd = nil
+	if d.cmd == nil {
+		return
+	}
+	_ = d.cmd.Process.Kill()
+	_ = d.cmd.Wait()
+	d.cmd = nil
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if _, runs := d.process(); !runs {
+			return
+		}
 	}
 }
