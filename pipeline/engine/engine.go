@@ -108,7 +108,7 @@ func (e *Engine) greet(ctx context.Context, o Options) error {
 	stop := context.AfterFunc(ctx, func() { _ = e.child.wire.conn.SetReadDeadline(time.Now()) })
 	defer stop()
 
-	if err := e.child.wire.send(settings{Options: o, Key: e.key}); err != nil {
+	if err := e.child.wire.send(settings{Options: o, Key: e.key, Emulators: emulatorsIn(binfmt)}); err != nil {
 		return startError(o.Root, e.child.explain(err))
 	}
 	var got answer

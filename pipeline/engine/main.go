@@ -79,7 +79,7 @@ func serve(wire *wire) error {
 	if err != nil {
 		return err
 	}
-	srv, snapshotter, err := newServer(ctx, o, kept, runtimePath, caBundle, with.Key, listener.gone)
+	srv, snapshotter, err := newServer(ctx, with, kept, runtimePath, caBundle, listener.gone)
 	if err != nil {
 		return err
 	}

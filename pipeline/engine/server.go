@@ -43,17 +43,18 @@ type server struct {
 // Build steps share the host's network: a step that fetches packages does so as the machine itself would, with its
 // DNS, routes and proxies, and no bridge or firewall rule is left on the machine. Containers that are to be cut off
 // ask for no network when they are made.
-func newServer(ctx context.Context, o Options, kept records, runtimePath, caBundle string, key []byte, stop <-chan struct{}) (*server, string, error) {
+func newServer(ctx context.Context, with settings, kept records, runtimePath, caBundle string, stop <-chan struct{}) (*server, string, error) {
+	o := with.Options
 	root := filepath.Join(o.Root, "buildkit")
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, "", fmt.Errorf("the engine's state folder: %w", err)
 	}
 	snapshotter := chooseSnapshotter(root, o.Snapshotter)
-	worker, err := newWorker(ctx, o, kept, root, snapshotter, runtimePath, caBundle, key)
+	worker, err := newWorker(ctx, o, kept, root, snapshotter, runtimePath, caBundle, with.Key)
 	if err != nil {
 		return nil, "", err
 	}
-	controller, err := newController(ctx, kept, root, worker, registryHosts(o), stop)
+	controller, err := newController(ctx, kept, root, with.Emulators, worker, registryHosts(o), stop)
 	if err != nil {
 		return nil, "", err
 	}
@@ -67,9 +68,9 @@ func newServer(ctx context.Context, o Options, kept records, runtimePath, caBund
 	return &server{grpc: srv, controller: controller, worker: worker, records: kept}, snapshotter, nil
 }
 
-func newController(ctx context.Context, kept records, root string, w *base.Worker, hosts docker.RegistryHosts, stop <-chan struct{}) (*control.Controller, error) {
+func newController(ctx context.Context, kept records, root, emulators string, w *base.Worker, hosts docker.RegistryHosts, stop <-chan struct{}) (*control.Controller, error) {
 	workers := &worker.Controller{}
-	if err := workers.Add(lookOnce(w)); err != nil {
+	if err := workers.Add(lookOnce(w, root, emulators)); err != nil {
 		return nil, err
 	}
 	sessions, err := session.NewManager()

@@ -24,6 +24,8 @@ type settings struct {
 	Options Options `json:"options"`
 	// Key seals what the parent asks of containers, so that no Dockerfile can ask for it.
 	Key []byte `json:"key"`
+	// Emulators is what the platforms that can be built for depend on.
+	Emulators string `json:"emulators"`
 }
 
 // answer is the second message, from the engine.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 
 	"github.com/containerd/containerd/v2/core/diff/apply"
 	ctdmetadata "github.com/containerd/containerd/v2/core/metadata"
@@ -181,20 +180,3 @@ func workerOptions(o Options, kept records, root, snapshotter, runtimePath strin
 		GCPolicy:         gcPolicy(o.KeepBytes),
 	}, nil
 }
-
-// onceLooked is a worker that looks once for the platforms whose programs this machine can run. BuildKit asks at every
-// build, and each look starts ten programs.
-type onceLooked struct {
-	*base.Worker
-	platforms func() []ocispecs.Platform
-}
-
-// lookOnce looks at once, beside what else an engine does at its start.
-func lookOnce(w *base.Worker) *onceLooked {
-	look := sync.OnceValue(func() []ocispecs.Platform { return w.Platforms(true) })
-	go look()
-	return &onceLooked{Worker: w, platforms: look}
-}
-
-// Platforms are those that the look found.
-func (w *onceLooked) Platforms(bool) []ocispecs.Platform { return w.platforms() }
