@@ -21,6 +21,10 @@ type guard struct {
 	locks string
 }
 
+// headerCompared stands in an answer to a conditional write whose condition was looked at under the lock. HTTP has no
+// word for it: a registry that does not know If-Match answers like one for which it holds.
+const headerCompared = "Hallmark-Compared"
+
 // lockWait bounds how long a write may wait for others of the same repository.
 const lockWait = 30 * time.Second
 
@@ -36,9 +40,13 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer unlock()
-	if !g.met(r) {
+	conditional, met := g.met(r)
+	if !met {
 		refuse(w, http.StatusPreconditionFailed, "PRECONDITION_FAILED", "the tag does not point to what the request expects")
 		return
+	}
+	if conditional {
+		w.Header().Set(headerCompared, "true")
 	}
 	g.next.ServeHTTP(w, r)
 }
@@ -71,11 +79,11 @@ func (g *guard) lock(r *http.Request, repository string) (func(), error) {
 	return func() { _ = file.Close() }, nil
 }
 
-// met says whether the request's conditions hold for what the tag points to now.
-func (g *guard) met(r *http.Request) bool {
+// met says whether the request has conditions, and whether they hold for what the tag points to now.
+func (g *guard) met(r *http.Request) (conditional, met bool) {
 	match, noneMatch := r.Header.Values("If-Match"), r.Header.Values("If-None-Match")
 	if len(match) == 0 && len(noneMatch) == 0 {
-		return true
+		return false, true
 	}
 	look := r.Clone(r.Context())
 	look.Method, look.Body, look.ContentLength = http.MethodHead, http.NoBody, 0
@@ -87,9 +95,9 @@ func (g *guard) met(r *http.Request) bool {
 		current = answer.header.Get("Docker-Content-Digest")
 	}
 	if len(match) > 0 && !names(match, current) {
-		return false
+		return true, false
 	}
-	return len(noneMatch) == 0 || !names(noneMatch, current)
+	return true, len(noneMatch) == 0 || !names(noneMatch, current)
 }
 
 // names says whether a list of entity tags names digest; "*" names whatever is there.

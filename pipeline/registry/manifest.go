@@ -114,7 +114,8 @@ func (c *Client) PutManifest(ctx context.Context, s subject.Subject, source Sour
 	if err != nil {
 		return err
 	}
-	return c.putManifest(ctx, repo, s.Digest, m, nil, doing, s.String())
+	_, err = c.putManifest(ctx, repo, s.Digest, m, nil, doing, s.String())
+	return err
 }
 
 // manifestFor takes the manifest out of source and checks that it is the subject's.
@@ -129,32 +130,32 @@ func (c *Client) manifestFor(s subject.Subject, source Source) (Manifest, error)
 	return m, nil
 }
 
-func (c *Client) putManifest(ctx context.Context, repo name.Repository, reference string, m Manifest, header http.Header, doing, object string) error {
+func (c *Client) putManifest(ctx context.Context, repo name.Repository, reference string, m Manifest, header http.Header, doing, object string) (compared bool, err error) {
 	if header == nil {
 		header = http.Header{}
 	}
 	header.Set("Content-Type", string(m.Type))
 	resp, err := c.request(ctx, http.MethodPut, repo, "manifests/"+reference, bytes.NewReader(m.Bytes), header)
 	if err != nil {
-		return c.fail(uncertain(err), doing, object)
+		return false, c.fail(uncertain(err), doing, object)
 	}
 	defer discard(resp)
 	switch {
 	case isWebPage(resp) && resp.StatusCode < 300:
-		return answerError(doing, object, "the answer is a web page")
+		return false, answerError(doing, object, "the answer is a web page")
 	case resp.StatusCode == http.StatusCreated, resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusAccepted:
 		if said := resp.Header.Get("Docker-Content-Digest"); said != "" && said != m.Digest() {
-			return answerError(doing, object, "the registry says that it has stored %w", marked{errors.New(quoted(said)), ErrUncertain})
+			return false, answerError(doing, object, "the registry says that it has stored %w", marked{errors.New(quoted(said)), ErrUncertain})
 		}
-		return nil
+		return resp.Header.Get(headerCompared) != "", nil
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusRequestTimeout:
 		failure := c.failStatus(resp, doing, object)
 		if e := (*verdict.Error)(nil); errors.As(failure, &e) {
 			e.Cause = uncertain(e.Cause)
 		}
-		return failure
+		return false, failure
 	default:
-		return c.failStatus(resp, doing, object)
+		return false, c.failStatus(resp, doing, object)
 	}
 }
 

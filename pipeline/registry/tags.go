@@ -86,10 +86,17 @@ type TagOptions struct {
 // Tag makes tag point to the subject by writing the same manifest bytes under it. An error that is ErrUncertain may
 // have moved the tag: read it back.
 func (c *Client) Tag(ctx context.Context, s subject.Subject, tag string, options TagOptions) error {
+	_, err := c.CompareAndTag(ctx, s, tag, options)
+	return err
+}
+
+// CompareAndTag is Tag, and says whether the registry vouches for it that nobody has written the tag between its comparison
+// with IfMatch or IfAbsent and this write. The embedded one does; of others it is not known.
+func (c *Client) CompareAndTag(ctx context.Context, s subject.Subject, tag string, options TagOptions) (compared bool, err error) {
 	const doing = "moving the tag"
 	parsed, err := c.tag(s.Repository, tag)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var m Manifest
 	if options.Manifest != nil {
@@ -98,7 +105,7 @@ func (c *Client) Tag(ctx context.Context, s subject.Subject, tag string, options
 		m, err = c.Manifest(ctx, s)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	header := http.Header{}
 	if options.IfMatch != "" {

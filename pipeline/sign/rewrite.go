@@ -23,9 +23,10 @@ const (
 
 // rewrite brings a tag that several writers add to into the state that merge asks for.
 //
-// Registries have no compare-and-swap that one may rely on (If-Match is sent, and helps where it is honoured), so a
-// writer that read before we wrote may overwrite us. It is looked for: after a write the tag is read again, not at
-// once but after twice the time that reading and writing took us, and the missing is added again.
+// Most registries have no compare-and-swap that one may rely on: If-Match is sent, and helps where it is honoured, but only
+// the embedded one says so. Elsewhere a writer that read before we wrote may overwrite us. It is looked for: after a write
+// the tag is read again, not at once but after twice the time that reading and writing took us, and the missing is added
+// again.
 func (s *Signer) rewrite(ctx context.Context, c *registry.Client, at subject.Subject, tag string, m merge) error {
 	defer s.lock(at.Tagged(tag))()
 	for try := range rewrites {
@@ -46,9 +47,12 @@ func (s *Signer) rewrite(ctx context.Context, c *registry.Client, at subject.Sub
 			return nil
 		}
 		now := subject.Subject{Repository: at.Repository, Digest: merged.Digest()}
-		err = c.Tag(ctx, now, tag, registry.TagOptions{IfMatch: digest, IfAbsent: !found, Manifest: merged})
+		compared, err := c.CompareAndTag(ctx, now, tag, registry.TagOptions{IfMatch: digest, IfAbsent: !found, Manifest: merged})
 		if err != nil && !errors.Is(err, verdict.ErrConflict) && !errors.Is(err, registry.ErrUncertain) {
 			return err
+		}
+		if err == nil && compared {
+			return nil
 		}
 		wait := max(settle, 2*time.Since(started))
 		wait += time.Duration(rand.Int64N(int64(wait) * int64(try+1))) // writers that collided must not meet again
