@@ -85,13 +85,20 @@ func (r *refiner) refine(ctx context.Context, path string, raw digest.Digest, ep
 }
 
 func (r *refiner) turn(ctx context.Context, path string, epoch time.Time) (refined, error) {
+	return r.compress(ctx, path, func(raw io.Reader) io.ReadCloser {
+		return tarconverter.NewReader(raw, func(header *tar.Header) { clamp(header, epoch); plain(header) })
+	})
+}
+
+// compress makes a blob of the layer at path, as change reads it.
+func (r *refiner) compress(ctx context.Context, path string, change func(io.Reader) io.ReadCloser) (refined, error) {
 	source, err := os.Open(path)
 	if err != nil {
 		return refined{}, err
 	}
 	defer source.Close()
-	dated := tarconverter.NewReader(bufio.NewReaderSize(source, 1<<20), func(header *tar.Header) { clamp(header, epoch); plain(header) })
-	defer dated.Close()
+	changed := change(bufio.NewReaderSize(source, 1<<20))
+	defer changed.Close()
 
 	blob, err := r.layout.create()
 	if err != nil {
@@ -103,7 +110,7 @@ func (r *refiner) turn(ctx context.Context, path string, epoch time.Time) (refin
 		return refined{}, err
 	}
 	diff := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(compressor, diff), &cancelable{ctx: ctx, reader: dated}); err != nil {
+	if _, err := io.Copy(io.MultiWriter(compressor, diff), &cancelable{ctx: ctx, reader: changed}); err != nil {
 		return refined{}, err
 	}
 	if err := compressor.Close(); err != nil {

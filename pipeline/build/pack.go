@@ -2,12 +2,9 @@ package build
 
 import (
 	"archive/tar"
-	"bufio"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"strings"
 	"time"
@@ -36,7 +33,7 @@ func (r *refiner) pack(ctx context.Context, path string, raw digest.Digest) (ref
 	found, ok := r.noted(key)
 	if !ok {
 		var err error
-		if found, err = r.compress(ctx, path); err != nil {
+		if found, err = r.compress(ctx, path, func(raw io.Reader) io.ReadCloser { return io.NopCloser(raw) }); err != nil {
 			return refined{}, fmt.Errorf("compressing the layer %s of the base: %w", raw, err)
 		}
 	}
@@ -46,34 +43,9 @@ func (r *refiner) pack(ctx context.Context, path string, raw digest.Digest) (ref
 	return found, nil
 }
 
-func (r *refiner) compress(ctx context.Context, path string) (refined, error) {
-	source, err := os.Open(path)
-	if err != nil {
-		return refined{}, err
-	}
-	defer source.Close()
-	blob, err := r.layout.create()
-	if err != nil {
-		return refined{}, err
-	}
-	defer blob.discard()
-	compressor, err := r.compressor(blob)
-	if err != nil {
-		return refined{}, err
-	}
-	diff := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(compressor, diff), &cancelable{ctx: ctx, reader: bufio.NewReaderSize(source, 1<<20)}); err != nil {
-		return refined{}, err
-	}
-	if err := compressor.Close(); err != nil {
-		return refined{}, err
-	}
-	sum, size, err := blob.keep()
-	return refined{Digest: sum, DiffID: sumOf(diff), Size: size}, err
-}
-
-// plain takes out what only Docker's classic store writes: names beside the numbers of owners, and the kind of a file
-// among its permissions, and a mode and a date of what is gone. What is left is what BuildKit itself writes, so that the same layer gets the same digest.
+// plain takes out what only Docker's classic store writes: names beside the numbers of owners, the kind of a file among
+// its permissions, and a mode and a date of what is gone. What is left is what BuildKit itself writes, so that the same
+// layer gets the same digest.
 func plain(header *tar.Header) {
 	header.Uname, header.Gname = "", ""
 	header.Mode &= 0o7777
