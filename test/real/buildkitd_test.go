@@ -5,7 +5,9 @@ package real
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -146,7 +148,7 @@ func (d *buildkitd) process() (pid int, runs bool) {
 	return 0, false
 }
 
-// kill ends the daemon with all that runs on it, and waits until it is gone: its folder stays locked until then.
+// kill ends the daemon with all that runs on it, and waits until it has let go of its folder.
 func (d *buildkitd) kill() {
 	if d.cmd == nil {
 		return
@@ -155,8 +157,22 @@ func (d *buildkitd) kill() {
 	_ = d.cmd.Wait()
 	d.cmd = nil
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if _, runs := d.process(); !runs {
+		if d.letGo() {
 			return
 		}
 	}
+}
+
+// letGo says whether the daemon's lock is free. That no process bears its name any more is not enough: one that is ending
+// loses its name before its files.
+func (d *buildkitd) letGo() bool {
+	if _, runs := d.process(); runs {
+		return false
+	}
+	file, err := os.OpenFile(d.dir+"/state/buildkitd.lock", os.O_RDWR, 0)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	defer file.Close()
+	return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
 }
