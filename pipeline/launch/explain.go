@@ -98,6 +98,10 @@ var signs = []sign{
 		"the program $1 is missing", "Install it, or correct the path",
 	},
 	{
+		regexp.MustCompile(`error: not found: (?:value|type|object) (\S+)`),
+		"the Scala code names $1, which there is not", "Correct the code, or put the jar that holds it into the image",
+	},
+	{
 		regexp.MustCompile(`(\S+): (?:command )?not found`),
 		"the program $1 is missing", "Install it, or correct the PATH",
 	},

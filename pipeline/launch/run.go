@@ -165,7 +165,7 @@ func (r *Result) takeDown(ctx context.Context, cluster Cluster) {
 		r.note("taking the cluster down: %v", err)
 	}
 	state := cluster.State()
-	r.Runtime, r.MemoryPeak = state.Runtime, state.MemoryPeak
+	r.Runtime, r.MemoryPeak, r.Scripts = state.Runtime, state.MemoryPeak, state.Scripts
 	if len(state.Limits) > 0 {
 		r.Limits = state.Limits
 	}
