@@ -8,7 +8,7 @@ type Launch struct {
 	InitScripts []string `yaml:"init_scripts" json:",omitempty" doc:"With the profile databricks: scripts that run in this order, as root, before the driver starts. file:/PATH is one inside the image; anything else is a file of this machine."`
 	Timeout     Duration `yaml:"timeout" doc:"How long the launch may take, probes included."`
 	Limits      Limits   `yaml:"limits" doc:"Resources that the launched container gets at most."`
-	Probes      []Probe  `yaml:"probes" doc:"What is asked of the launched container, in this order. The launch passes when all of them pass. Without any, what is started must go on for five seconds."`
+	Probes      []Probe  `yaml:"probes" doc:"What is asked of the launched container, in this order. The launch passes when all of them pass. Without any, what is started must go on for five seconds; with the profile databricks, the driver must come up."`
 }
 
 // Limits bound a launched container. Zero is no limit.

@@ -51,6 +51,7 @@ launch:
       - scala: {code: 'println("sum " + spark.range(10).collect().map(_.toLong).sum)', expect: sum 45}
       - pip: {from: wheels, packages: [tiny-tool], code: 'import tiny_tool; print(tiny_tool.VERSION, spark.range(7).count())', expect: one point oh 7}
       - run: {args: [bash, -c, 'cat /var/told; ls -ld /databricks/spark; exit 3'], matches: 'uid 0 TRUE\n.*root root', exit: 3}
+promote: {require: [signature, launch]}
 `,
 }
 
@@ -94,10 +95,10 @@ func platformProject(t *testing.T) string {
 	return dir
 }
 
-// The parts share one image, which is built once.
+// The parts share one image, which is built once; the first one makes it golden, the others stop at the launch.
 func TestDatabricks(t *testing.T) {
 	h, dir := newHome(t), platformProject(t)
-	h.env = append(h.env, "HALLMARK_DEMO_CACHE="+os.Getenv("HALLMARK_DEMO_CACHE"))
+	h.env = append(h.env, "HALLMARK_DEMO_CACHE="+os.Getenv("HALLMARK_DEMO_CACHE")) // where the default runtime is
 	contexts := demoInputs(t)
 	run := func(t *testing.T, code int, sets ...string) report.Launch {
 		t.Helper()
