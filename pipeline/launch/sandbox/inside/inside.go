@@ -97,6 +97,9 @@ func answer(ctx context.Context, args []string, out io.Writer) (Report, error) {
 		if err := flags.Parse(args[1:]); err != nil {
 			return Report{}, err
 		}
+		if flags.NArg() != 1 {
+			return Report{}, errors.New("sum wants one file")
+		}
 		return sum(flags.Arg(0))
 	case "hold":
 		hold()
