@@ -46,7 +46,7 @@ func scanInputs(cfg config.Scan, database scan.DatabaseInfo, method string, now 
 
 // launchInputs changes with the target, the profile, the limits, the probes, the files of this machine that it takes, and the way in which launches are made.
 func launchInputs(cfg config.Launch, method string) (string, error) {
-	asked, err := json.Marshal(cfg)
+	asked, err := json.Marshal(portable(cfg))
 	if err != nil {
 		return "", fmt.Errorf("encoding the launch %s/%s: %w", cfg.Target, cfg.Profile, err)
 	}

@@ -71,6 +71,27 @@ func launchFiles(cfg config.Launch) map[string]string {
 	return files
 }
 
+// portable is the launch without the folders of this machine: what they hold is told by launchFiles, and the same launch
+// on another machine has the same inputs.
+func portable(cfg config.Launch) config.Launch {
+	if cfg.Profile != config.Profile(launch.Databricks) {
+		return cfg
+	}
+	cfg.Runtime, cfg.InitScripts = "", slices.Clone(cfg.InitScripts)
+	for i, script := range scripts(cfg.InitScripts) {
+		cfg.InitScripts[i] = script.Name()
+	}
+	cfg.Probes = slices.Clone(cfg.Probes)
+	for i, probe := range cfg.Probes {
+		if probe.Pip != nil {
+			pip := *probe.Pip
+			pip.From = filepath.Base(pip.From)
+			cfg.Probes[i].Pip = &pip
+		}
+	}
+	return cfg
+}
+
 func content(path string) string {
 	body, err := os.ReadFile(path)
 	if err != nil {
