@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,6 +45,9 @@ func JudgeScript(script Script, r ScriptResult, within time.Duration, late bool)
 	switch {
 	case why.Surroundings:
 		e.Verdict, e.Code = verdict.Inconclusive, CodeDisk
+	case late && within < ScriptWithin:
+		e.Verdict, e.Reason = verdict.Inconclusive, reason+", when the launch's time was over"
+		e.Remedy = "Find out what the script waits for, or give the launch a longer timeout"
 	case unreachable.MatchString(r.Output):
 		e.Verdict, e.Reason = verdict.Inconclusive, reason+"; it asks for a network, and the sandbox has none"
 		e.Remedy = "Do in the Dockerfile what needs a network, or launch the image on the platform itself"
@@ -67,7 +71,7 @@ func NoScript(script Script) *Error {
 	}
 }
 
-// NoJava says that the image has none, or one that cannot say its version; nil: it has.
+// NoJava says that the image has none, or one that is too old for any runtime; nil: it has one that may do.
 func NoJava(s Survey) *Error {
 	if s.Java == "" {
 		return &Error{
@@ -75,7 +79,26 @@ func NoJava(s Survey) *Error {
 			Remedy: "Install the Java that the runtime version asks for (8u191 or later for Java 8), and put java on the PATH",
 		}
 	}
+	if tooOld(s.JavaVersion) {
+		return &Error{
+			Verdict: verdict.Fail, Code: CodeRequirement, Reason: fmt.Sprintf("the image's Java (%s) is %s, and the platform asks for 8u191 or later", s.Java, s.JavaVersion),
+			Remedy: "Install the Java that the runtime version asks for",
+		}
+	}
 	return nil
+}
+
+// oldJava is how versions up to 8 are written: 1.8.0_191.
+var oldJava = regexp.MustCompile(`^1\.(\d+)\.0(?:_(\d+))?`)
+
+func tooOld(version string) bool {
+	match := oldJava.FindStringSubmatch(version)
+	if match == nil {
+		return false
+	}
+	major, _ := strconv.Atoi(match[1])
+	update, _ := strconv.Atoi(match[2])
+	return major < 8 || major == 8 && update < 191
 }
 
 // JudgeDriver says why the driver did not come up; nil: it did.

@@ -144,8 +144,8 @@ func TestJudgeScript(t *testing.T) {
 		{"the user's, with a program that the image lacks", local, 127, "b.sh: line 2: systemctl: command not found", false, verdict.Fail, "the program systemctl is missing"},
 		{"the network", image, 6, "curl: (6) Could not resolve host: example.com", false, verdict.Inconclusive, "the sandbox has none"},
 		{"the disk", image, 1, "cp: No space left on device", false, verdict.Inconclusive, "disk"},
-		{"the image's, late", image, 137, "waiting", true, verdict.Fail, "does not end within 5s"},
-		{"the user's, late", local, 137, "", true, verdict.Inconclusive, "does not end within 5s and wrote nothing; the script is not part"},
+		{"the image's, late", image, 137, "waiting", true, verdict.Inconclusive, "does not end within 5s; the last it wrote was \"waiting\", when the launch's time was over"},
+		{"the user's, late", local, 137, "", true, verdict.Inconclusive, "does not end within 5s and wrote nothing"},
 	} {
 		got := JudgeScript(test.script, ScriptResult{ExitCode: test.code, Output: test.output, Elapsed: 1500 * time.Millisecond}, 5*time.Second, test.late)
 		if test.want == "" {
@@ -157,6 +157,27 @@ func TestJudgeScript(t *testing.T) {
 		if got == nil || got.Verdict != test.want || !strings.Contains(got.Reason, test.reason) || got.Remedy == "" {
 			t.Errorf("%s: got %+v", test.name, got)
 		}
+	}
+}
+
+func TestScriptsHaveTimeOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	got := JudgeScript(Script{Path: "/opt/a.sh", Inside: true}, ScriptResult{ExitCode: 137, Output: "waiting"}, ScriptWithin, true)
+	if got == nil || got.Verdict != verdict.Fail || !strings.Contains(got.Reason, "does not end within 5m0s") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestNoJava(t *testing.T) {
+	t.Parallel()
+	for version, reason := range map[string]string{"1.8.0_392": "", "1.8.0_191": "", "17.0.13": "", "11": "", "": "", "1.8.0_181": "asks for 8u191", "1.7.0_80": "asks for 8u191"} {
+		got := NoJava(Survey{Java: "/usr/bin/java", JavaVersion: version})
+		if (got == nil) != (reason == "") || got != nil && !strings.Contains(got.Reason, reason) {
+			t.Errorf("%q: got %+v", version, got)
+		}
+	}
+	if got := NoJava(Survey{}); got == nil || got.Verdict != verdict.Fail || !strings.Contains(got.Reason, "no java") {
+		t.Errorf("none: got %+v", got)
 	}
 }
 

@@ -132,8 +132,12 @@ func (c *cluster) startDriver(ctx context.Context) error {
 		c.plan.Env = append(c.plan.Env, "PYSPARK_PYTHON="+survey.Python, "PYSPARK_DRIVER_PYTHON="+survey.Python)
 	}
 	started := time.Now()
-	report, p, err := c.ask(ctx, "driver", inside.RunArgs(left(ctx, launch.DriverWithin), launch.DriverExec().Args))
+	within := left(ctx, launch.DriverWithin)
+	report, p, err := c.ask(ctx, "driver", inside.RunArgs(within, launch.DriverExec().Args))
 	late := report.TimedOut || errors.Is(err, context.DeadlineExceeded)
+	if late && within < launch.DriverWithin { // the launch's time was over before the driver's own
+		return context.DeadlineExceeded
+	}
 	if err != nil && !late {
 		return err
 	}
@@ -162,8 +166,8 @@ func (c *cluster) startDriver(ctx context.Context) error {
 
 // stepFault prefers the container's death to what a step says of it.
 func (c *cluster) stepFault(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return givenUp(ctx, c.spec, "the steps before the driver were not through in time")
+	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return givenUp(ctx, c.spec, "the driver was not up in time")
 	}
 	if dead := c.alive(); dead != nil {
 		return dead

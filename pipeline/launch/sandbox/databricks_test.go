@@ -77,6 +77,7 @@ func TestDatabricks(t *testing.T) {
 		{name: "a local script lacks a program", scripts: []launch.Script{local("systemctl start it")}, want: verdict.Fail, code: launch.CodeInitScript, reason: "the program systemctl is missing"},
 		{name: "a script asks for a network", scripts: []launch.Script{local("echo curl: (6) Could not resolve host: example.com\nexit 6")}, want: verdict.Inconclusive, code: launch.CodeInitScript, reason: "the sandbox has none"},
 		{name: "a script hangs", scripts: []launch.Script{local("hang")}, timeout: 8 * time.Second, want: verdict.Inconclusive, code: launch.CodeInitScript, reason: "local.sh does not end within"},
+		{name: "a driver that is slow", variant: variant{faux: "slow"}, timeout: 8 * time.Second, want: verdict.Inconclusive, code: launch.CodeTimeout, reason: "the driver was not up in time (8s)"},
 		{name: "a script is not there", scripts: []launch.Script{{Path: "/nosuch/local.sh"}}, want: verdict.Inconclusive, code: launch.CodeMissing, reason: "the init script /nosuch/local.sh: no such file"},
 		{name: "no runtime", runtime: "none", want: verdict.Inconclusive, code: launch.CodeMissing, reason: "there is no Spark distribution", remedy: "runtime"},
 		{name: "a runtime that is none", runtime: t.TempDir(), want: verdict.Inconclusive, code: launch.CodeMissing, reason: "is no Spark distribution: bin/spark-shell: no such file"},

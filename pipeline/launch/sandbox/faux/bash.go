@@ -64,6 +64,9 @@ func survey() {
 
 // shell plays Spark's, of the runtime that SPARK_HOME names.
 func shell(code string) {
+	if bad("slow") {
+		time.Sleep(time.Hour)
+	}
 	if bad("newjava") {
 		die(1, "java.lang.UnsupportedClassVersionError: org/apache/spark/launcher/Main has been compiled by a more recent version of the Java Runtime (class file version 61.0)")
 	}
