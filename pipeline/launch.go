@@ -170,9 +170,7 @@ func (b *book) launchGate(result *launch.Result) error {
 }
 
 func (b *book) launched(result *launch.Result) {
-	if result.Profile == launch.Databricks {
-		b.note("The launch with the profile databricks does the platform's steps on this machine: " + launch.Unknown + ".")
-	}
+	b.unknown(string(result.Profile))
 	l := report.Launch{
 		Target: result.Target, Profile: string(result.Profile), ID: result.ID, Verdict: result.Verdict, Reason: result.Reason, Remedy: result.Remedy,
 		Started: result.Started, Elapsed: result.Finished.Sub(result.Started), Runtime: result.Runtime, LogPath: result.LogPath, LogTail: result.LogTail,
@@ -189,12 +187,20 @@ func (b *book) launched(result *launch.Result) {
 	b.write(func(r *report.Report) { r.Launches = append(r.Launches, l) })
 }
 
+// unknown notes what a launch with the profile leaves unknown.
+func (b *book) unknown(profile string) {
+	if profile == string(launch.Databricks) {
+		b.note("The launch with the profile databricks does the platform's steps on this machine: " + launch.Unknown + ".")
+	}
+}
+
 // launchedBefore writes down a launch that stands signed already.
 func (b *book) launchedBefore(v evidence.Verified) {
 	before, _, err := evidence.ParseLaunched(v.Statement)
 	if err != nil {
 		return // it was read before, or it would not stand
 	}
+	b.unknown(before.Profile)
 	l := report.Launch{
 		Target: before.Target, Profile: before.Profile, Verdict: v.Summary.Verdict, Runtime: before.Runtime,
 		Started: before.Started, Elapsed: before.Finished.Sub(before.Started), Reused: true,
