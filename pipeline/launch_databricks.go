@@ -104,8 +104,12 @@ func content(path string) string {
 // listing identifies a folder by the names, sizes and modes in it, which takes milliseconds where reading it all would
 // take seconds. It is for folders of releases, whose files bear their versions in their names.
 func listing(folder string) string {
+	folder, err := filepath.EvalSymlinks(folder) // a walk does not follow the link that it begins at
+	if err != nil {
+		return ""
+	}
 	hash := sha256.New()
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}

@@ -66,6 +66,15 @@ func TestDatabricksInputsFollowFilesAndNotPlaces(t *testing.T) {
 	}
 	dir, cfg := project(t)
 	first := inputs(t, cfg)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(cfg.Runtime, link); err != nil {
+		t.Fatal(err)
+	}
+	linked := cfg
+	linked.Runtime = link
+	if inputs(t, linked) != first {
+		t.Error("the same runtime behind a link is another input")
+	}
 	if _, elsewhere := project(t); inputs(t, elsewhere) != first {
 		t.Error("the same files elsewhere are other inputs")
 	}

@@ -42,6 +42,11 @@ var signs = []sign{
 		"the Java in the image is too new, or lacks the --add-opens options that this release of Spark needs", "Install the Java version that this release of Spark asks for",
 	},
 	{
+		// Hadoop asks for what Java 24 took away.
+		regexp.MustCompile(`UnsupportedOperationException: getSubject is`),
+		"the Java in the image is too new for the Hadoop of this Spark", "Install the Java version that this release of Spark asks for",
+	},
+	{
 		regexp.MustCompile(`OutOfMemoryError: unable to create (?:new )?native thread`),
 		"no further thread could be started", "Raise the launch's limit of processes (pids), or start fewer threads",
 	},

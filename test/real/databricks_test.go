@@ -166,6 +166,19 @@ func TestDatabricks(t *testing.T) {
 	}
 }
 
+// An image without Java and Python stops before a driver is tried.
+func TestDatabricksWithoutJava(t *testing.T) {
+	h, dir := newHome(t), platformProject(t)
+	h.env = append(h.env, "HALLMARK_DEMO_CACHE="+os.Getenv("HALLMARK_DEMO_CACHE"))
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM debian:bookworm-slim\nCOPY good.sh bad.sh /opt/\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o := h.call(t, append([]string{"run", dir}, demoInputs(t)...)...).want(t, 1)
+	if l := o.report.Launches[0]; l.Verdict != "fail" || !strings.Contains(l.Reason, "there is no java on the PATH of the image") || !strings.Contains(eventsOf(l), "local.sh (sha256:") {
+		t.Errorf("launch %+v", l)
+	}
+}
+
 func eventsOf(l report.Launch) string {
 	var b strings.Builder
 	for _, event := range l.Events {

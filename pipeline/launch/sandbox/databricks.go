@@ -10,6 +10,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
 	"github.com/hallmark-ci/hallmark/pipeline/launch/sandbox/inside"
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
 )
 
 // upDatabricks goes through the platform's steps. The container's first process is the helper: nothing of the image is
@@ -98,7 +99,7 @@ func (c *cluster) runScript(ctx context.Context, script launch.Script, path, dig
 	report, p, err := c.ask(ctx, "init script "+script.Name(), inside.ScriptArgs(within, "bash", path))
 	result := launch.ScriptResult{Name: script.Name(), Digest: digest, ExitCode: report.ExitCode, Elapsed: time.Since(started)}
 	if p != nil {
-		result.Output = p.output.Tail()
+		result.Output = secret.Redact(p.output.Tail())
 	}
 	c.mu.Lock()
 	c.scripts = append(c.scripts, result)
