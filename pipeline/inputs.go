@@ -44,13 +44,15 @@ func scanInputs(cfg config.Scan, database scan.DatabaseInfo, method string, now 
 	return evidence.Inputs(settings), nil
 }
 
-// launchInputs changes with the target, the profile, the limits, the probes, and the way in which launches are made.
+// launchInputs changes with the target, the profile, the limits, the probes, the files of this machine that it takes, and the way in which launches are made.
 func launchInputs(cfg config.Launch, method string) (string, error) {
-	asked, err := json.Marshal(cfg)
+	asked, err := json.Marshal(portable(cfg))
 	if err != nil {
 		return "", fmt.Errorf("encoding the launch %s/%s: %w", cfg.Target, cfg.Profile, err)
 	}
-	return evidence.Inputs(map[string]string{"launch": string(asked), "method": method}), nil
+	settings := launchFiles(cfg)
+	settings["launch"], settings["method"] = string(asked), method
+	return evidence.Inputs(settings), nil
 }
 
 // bomInputs changes with the method by which packages are listed.

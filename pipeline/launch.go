@@ -84,6 +84,7 @@ func (r *run) launchOne(ctx context.Context, s staged, cfg config.Launch, index 
 	return launch.Run(ctx, target, launch.Spec{
 		Subject: s.subject, Profile: launch.Profile(cfg.Profile), Probes: probes(cfg.Probes),
 		Limits:  launch.Limits{Memory: int64(cfg.Limits.Memory), CPUs: cfg.Limits.CPUs, PIDs: cfg.Limits.PIDs},
+		Runtime: sparkRuntime(cfg), Scripts: scripts(cfg.InitScripts),
 		Timeout: time.Duration(cfg.Timeout), RunID: r.id, Owner: r.owner,
 		LogPath: filepath.Join(r.home.run(r.id), fmt.Sprintf("launch-%d-%s-%s.log", index+1, cfg.Target, cfg.Profile)),
 	})
@@ -97,9 +98,17 @@ func probes(all []config.Probe) []launch.Probe {
 		case p.SparkPi != nil:
 			out = append(out, launch.Probe{Kind: launch.SparkPi, Partitions: p.SparkPi.Partitions, Timeout: time.Duration(p.SparkPi.Timeout)})
 		case p.Run != nil:
-			out = append(out, launch.Probe{Kind: launch.Command, Args: p.Run.Args, Contains: p.Run.Expect, Timeout: time.Duration(p.Run.Timeout)})
+			out = append(out, launch.Probe{Kind: launch.Command, Args: p.Run.Args, Contains: p.Run.Expect, Matches: p.Run.Matches, ExitCode: p.Run.Exit, Timeout: time.Duration(p.Run.Timeout)})
 		case p.Python != nil:
-			out = append(out, launch.Probe{Kind: launch.Python, Code: p.Python.Code, Contains: p.Python.Expect, Timeout: time.Duration(p.Python.Timeout)})
+			out = append(out, launch.Probe{Kind: launch.Python, Code: p.Python.Code, Contains: p.Python.Expect, Matches: p.Python.Matches, ExitCode: p.Python.Exit, Timeout: time.Duration(p.Python.Timeout)})
+		case p.SQL != nil:
+			out = append(out, launch.Probe{Kind: launch.SQL, Code: p.SQL.Query, Contains: p.SQL.Expect, Matches: p.SQL.Matches, Timeout: time.Duration(p.SQL.Timeout)})
+		case p.Scala != nil:
+			out = append(out, launch.Probe{Kind: launch.Scala, Code: p.Scala.Code, Contains: p.Scala.Expect, Matches: p.Scala.Matches, Timeout: time.Duration(p.Scala.Timeout)})
+		case p.Pip != nil:
+			out = append(out, launch.Probe{
+				Kind: launch.Pip, From: p.Pip.From, Args: p.Pip.Packages, Code: p.Pip.Code, Contains: p.Pip.Expect, Matches: p.Pip.Matches, Timeout: time.Duration(p.Pip.Timeout),
+			})
 		case p.HTTP != nil:
 			out = append(out, launch.Probe{
 				Kind: launch.HTTP, Port: p.HTTP.Port, Path: p.HTTP.Path, Status: p.HTTP.Status, Contains: p.HTTP.Expect, Timeout: time.Duration(p.HTTP.Timeout),
@@ -123,6 +132,9 @@ func (r *run) testify(ctx context.Context, s staged, result *launch.Result, inpu
 	}
 	l := evidence.Launch{
 		Target: result.Target, Profile: string(result.Profile), Runtime: result.Runtime, Limits: limits, Started: result.Started, Finished: result.Finished,
+	}
+	for _, s := range result.Scripts {
+		l.Scripts = append(l.Scripts, evidence.Script{Name: s.Name, Digest: s.Digest, ExitCode: s.ExitCode, Elapsed: s.Elapsed.Milliseconds()})
 	}
 	for _, p := range result.Probes {
 		if p.Verdict == "" {
@@ -158,6 +170,7 @@ func (b *book) launchGate(result *launch.Result) error {
 }
 
 func (b *book) launched(result *launch.Result) {
+	b.unknown(string(result.Profile))
 	l := report.Launch{
 		Target: result.Target, Profile: string(result.Profile), ID: result.ID, Verdict: result.Verdict, Reason: result.Reason, Remedy: result.Remedy,
 		Started: result.Started, Elapsed: result.Finished.Sub(result.Started), Runtime: result.Runtime, LogPath: result.LogPath, LogTail: result.LogTail,
@@ -174,12 +187,20 @@ func (b *book) launched(result *launch.Result) {
 	b.write(func(r *report.Report) { r.Launches = append(r.Launches, l) })
 }
 
+// unknown notes what a launch with the profile leaves unknown.
+func (b *book) unknown(profile string) {
+	if profile == string(launch.Databricks) {
+		b.note("The launch with the profile databricks does the platform's steps on this machine: " + launch.Unknown + ".")
+	}
+}
+
 // launchedBefore writes down a launch that stands signed already.
 func (b *book) launchedBefore(v evidence.Verified) {
 	before, _, err := evidence.ParseLaunched(v.Statement)
 	if err != nil {
 		return // it was read before, or it would not stand
 	}
+	b.unknown(before.Profile)
 	l := report.Launch{
 		Target: before.Target, Profile: before.Profile, Verdict: v.Summary.Verdict, Runtime: before.Runtime,
 		Started: before.Started, Elapsed: before.Finished.Sub(before.Started), Reused: true,

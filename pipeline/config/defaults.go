@@ -54,6 +54,9 @@ var partDefaults = map[reflect.Type]any{
 	reflect.TypeFor[SparkPi](): SparkPi{Timeout: Duration(5 * time.Minute)},
 	reflect.TypeFor[Run]():     Run{Timeout: Duration(2 * time.Minute)},
 	reflect.TypeFor[Python]():  Python{Timeout: Duration(2 * time.Minute)},
+	reflect.TypeFor[SQL]():     SQL{Timeout: Duration(3 * time.Minute)},
+	reflect.TypeFor[Scala]():   Scala{Timeout: Duration(3 * time.Minute)},
+	reflect.TypeFor[Pip]():     Pip{Timeout: Duration(5 * time.Minute)},
 	reflect.TypeFor[HTTP]():    HTTP{Path: "/", Status: 200, Timeout: Duration(time.Minute)},
 }
 

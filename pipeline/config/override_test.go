@@ -71,7 +71,7 @@ func TestReach(t *testing.T) {
 		{"launch[1].limits.memory=4Gi", func(c *Config) any { return fmt.Sprint(c.Launch[0].Limits, c.Launch[1].Limits) }, "{3Gi 1 1024} {4Gi 1 1024}"},
 		{"launch[0].probes[0].spark-pi=5", func(c *Config) any { return *c.Launch[0].Probes[0].SparkPi }, "{{} 5 5m}"},
 		{"launch[0].probes[0].spark-pi.timeout=9m", func(c *Config) any { return *c.Launch[0].Probes[0].SparkPi }, "{{} 20 9m}"},
-		{"launch[0].probes[1].run.expect=ok", func(c *Config) any { return *c.Launch[0].Probes[1].Run }, "{{} [a b] ok 2m}"},
+		{"launch[0].probes[1].run.expect=ok", func(c *Config) any { return *c.Launch[0].Probes[1].Run }, "{{} [a b] ok  0 2m}"},
 		{"launch[2]={profile: service}", func(c *Config) any { return len(c.Launch) }, "3"},
 		{"launch=[]", func(c *Config) any { return len(c.Launch) }, "0"},
 		{"scan.fixable_only=false", func(c *Config) any { return c.Scan.FixableOnly }, "false"},

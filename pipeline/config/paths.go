@@ -27,6 +27,9 @@ func (c *Config) resolve() {
 			c.Check.Packs[i] = absolute(c.Dir, pack)
 		}
 	}
+	for i := range c.Launch {
+		c.Launch[i].resolve(c.Dir)
+	}
 	for i := range c.Scan.VEX {
 		c.Scan.VEX[i] = absolute(c.Dir, c.Scan.VEX[i])
 	}
@@ -44,6 +47,23 @@ func (c *Config) resolve() {
 		}
 		return ref
 	})
+}
+
+// resolve makes the paths of a launch absolute; those inside the image are.
+func (l *Launch) resolve(dir string) {
+	if l.Runtime != "" {
+		l.Runtime = absolute(dir, l.Runtime)
+	}
+	for i, script := range l.InitScripts {
+		if !strings.HasPrefix(script, "file:") {
+			l.InitScripts[i] = absolute(dir, script)
+		}
+	}
+	for _, probe := range l.Probes {
+		if probe.Pip != nil {
+			probe.Pip.From = absolute(dir, probe.Pip.From)
+		}
+	}
 }
 
 // absolute is path as seen from dir.

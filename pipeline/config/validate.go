@@ -176,6 +176,7 @@ func (d *decoder) validateLaunch(path string, l Launch) {
 	if l.Limits.CPUs < 0 || l.Limits.PIDs < 0 {
 		d.refuse(path+".limits", "must not be negative", "write 0 for no limit")
 	}
+	d.validateDatabricks(path, l)
 	for i, probe := range l.Probes {
 		d.validateProbe(fmt.Sprintf("%s.probes[%d]", path, i), probe, l)
 	}
@@ -194,11 +195,26 @@ func (d *decoder) validateProbe(path string, p Probe, l Launch) {
 		}
 	case p.Run != nil:
 		timeout = p.Run.Timeout
+		d.expectation(path, p.Run.Matches, p.Run.Exit)
 		if len(p.Run.Args) == 0 && !d.failed(path) {
 			d.refuse(path, "names no command", "write run: [bin/spark-submit, --version]")
 		}
 	case p.Python != nil:
 		timeout = p.Python.Timeout
+		d.expectation(path, p.Python.Matches, p.Python.Exit)
+	case p.SQL != nil:
+		timeout = p.SQL.Timeout
+		d.needsDatabricks(path, l)
+		d.expectation(path, p.SQL.Matches, 0)
+	case p.Scala != nil:
+		timeout = p.Scala.Timeout
+		d.needsDatabricks(path, l)
+		d.expectation(path, p.Scala.Matches, 0)
+	case p.Pip != nil:
+		timeout = p.Pip.Timeout
+		d.needsDatabricks(path, l)
+		d.expectation(path, p.Pip.Matches, 0)
+		d.validatePip(path, *p.Pip)
 	case p.HTTP != nil:
 		timeout = p.HTTP.Timeout
 		if h := p.HTTP; h.Port != 0 && (h.Port < 1 || h.Port > 65535) {

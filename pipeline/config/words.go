@@ -22,7 +22,7 @@ type (
 // words are the values that texts of a type may have, in the order in which people should read them.
 var words = map[reflect.Type][]string{
 	reflect.TypeFor[Target]():           {"sandbox"},
-	reflect.TypeFor[Profile]():          {"spark", "service"},
+	reflect.TypeFor[Profile]():          {"spark", "service", "databricks"},
 	reflect.TypeFor[EvidenceKind]():     {"signature", "provenance", "sbom", "vulnerabilities", "check", "launch"},
 	reflect.TypeFor[Compression]():      {"gzip", "zstd", "none"},
 	reflect.TypeFor[verdict.Severity](): {"unknown", "low", "medium", "high", "critical"},

@@ -70,6 +70,7 @@ var (
 	}
 	aLaunch = evidence.Launch{
 		Target: "sandbox", Profile: "spark", Runtime: "runc 1.5.2",
+		Scripts: []evidence.Script{{Name: "file:/opt/setup.sh", Digest: digestB, Elapsed: 412}},
 		Probes: []evidence.Probe{
 			{Name: "spark-pi 20", Verdict: verdict.Pass, Elapsed: 8123},
 			{Name: "python", Verdict: verdict.Fail, Reason: "exit status 127: python3 is not on PATH", Elapsed: 40},

@@ -16,6 +16,7 @@ type Launch struct {
 	Profile string // databricks, spark, service
 	Runtime string // what it ran on: "runc 1.5.2, Linux 6.1", "Databricks Runtime 15.4"
 	Probes  []Probe
+	Scripts []Script // init scripts, in the order in which they ran
 	// Limits tell what the cluster was allowed: "memory": "3Gi enforced", "pids": "1024 not enforced: …".
 	Limits   map[string]string
 	Started  time.Time
@@ -28,6 +29,15 @@ type Probe struct {
 	Name    string          `json:"name"`
 	Verdict verdict.Verdict `json:"verdict"`
 	Reason  string          `json:"reason,omitzero"` // why it failed
+	// Elapsed is in milliseconds.
+	Elapsed int64 `json:"elapsed_ms"`
+}
+
+// Script is an init script that was run before the probes.
+type Script struct {
+	Name     string `json:"name"`            // "file:/opt/init.sh" inside the image, else the name of a file
+	Digest   string `json:"digest,omitzero"` // of what was run
+	ExitCode int    `json:"exit_code"`
 	// Elapsed is in milliseconds.
 	Elapsed int64 `json:"elapsed_ms"`
 }
@@ -48,6 +58,7 @@ type launchMark struct {
 	Profile  string            `json:"profile"`
 	Runtime  string            `json:"runtime,omitzero"`
 	Probes   []Probe           `json:"probes"`
+	Scripts  []Script          `json:"init_scripts,omitempty"`
 	Limits   map[string]string `json:"limits,omitempty"`
 	Started  time.Time         `json:"started,omitzero"`
 	Finished time.Time         `json:"finished,omitzero"`
@@ -73,6 +84,10 @@ func Launched(s subject.Subject, l Launch, m Mark) (Statement, error) {
 			Mark: m.normal(), Target: l.Target, Profile: l.Profile, Runtime: l.Runtime, Limits: l.Limits,
 			Started: utc(l.Started), Finished: utc(l.Finished),
 		},
+	}
+	for _, script := range l.Scripts {
+		script.Name = publicText(script.Name)
+		p.Hallmark.Scripts = append(p.Hallmark.Scripts, script)
 	}
 	for _, probe := range l.Probes {
 		probe.Name, probe.Reason = publicText(probe.Name), publicText(probe.Reason)
@@ -109,7 +124,7 @@ func ParseLaunched(s Statement) (Launch, Mark, error) {
 		return Launch{}, Mark{}, invalid(TypeLaunched, fmt.Errorf("it names no target or no profile"))
 	}
 	return Launch{
-		Target: h.Target, Profile: h.Profile, Runtime: h.Runtime, Probes: h.Probes, Limits: h.Limits,
+		Target: h.Target, Profile: h.Profile, Runtime: h.Runtime, Probes: h.Probes, Scripts: h.Scripts, Limits: h.Limits,
 		Started: h.Started, Finished: h.Finished, URL: p.URL,
 	}, h.Mark, nil
 }

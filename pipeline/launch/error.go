@@ -17,11 +17,16 @@ const (
 	CodeMemory   = "launch.memory"    // the memory limit killed a process
 	CodePIDs     = "launch.pids"      // the process limit was reached
 	CodeProbe    = "launch.probe"     // a probe failed
+	// Of the profile databricks.
+	CodeRequirement = "launch.requirement" // something that the platform requires is not in the image
+	CodeInitScript  = "launch.init-script" // an init script ended badly
+	CodeDriver      = "launch.driver"      // the driver does not come up
 
 	CodePull        = "launch.pull"        // the registry did not deliver the image
 	CodeDenied      = "launch.denied"      // the registry refused to
 	CodeEngine      = "launch.engine"      // what runs the cluster failed
 	CodeDisk        = "launch.disk"        // the target's disk is full
+	CodeMissing     = "launch.missing"     // something that the configuration names is not on this machine
 	CodeTimeout     = "launch.timeout"     // the deadline was over before anything could be said of the image
 	CodeInterrupted = "launch.interrupted" // the caller gave up
 )

@@ -42,6 +42,11 @@ var signs = []sign{
 		"the Java in the image is too new, or lacks the --add-opens options that this release of Spark needs", "Install the Java version that this release of Spark asks for",
 	},
 	{
+		// Hadoop asks for what Java 24 took away.
+		regexp.MustCompile(`UnsupportedOperationException: getSubject is`),
+		"the Java in the image is too new for the Hadoop of this Spark", "Install the Java version that this release of Spark asks for",
+	},
+	{
 		regexp.MustCompile(`OutOfMemoryError: unable to create (?:new )?native thread`),
 		"no further thread could be started", "Raise the launch's limit of processes (pids), or start fewer threads",
 	},
@@ -96,6 +101,10 @@ var signs = []sign{
 	{
 		regexp.MustCompile(`exec (\S+) failed: No such file or directory`),
 		"the program $1 is missing", "Install it, or correct the path",
+	},
+	{
+		regexp.MustCompile(`error: not found: (?:value|type|object) (\S+)`),
+		"the Scala code names $1, which there is not", "Correct the code, or put the jar that holds it into the image",
 	},
 	{
 		regexp.MustCompile(`(\S+): (?:command )?not found`),

@@ -32,6 +32,14 @@ func TestExplain(t *testing.T) {
 			reason: "the class org.apache.spark.launcher.Main is missing", remedy: "jar",
 		},
 		{
+			name: "new Java", log: "Caused by: java.lang.UnsupportedOperationException: getSubject is not supported\n\tat java.base/javax.security.auth.Subject.getSubject(Subject.java:277)\n",
+			reason: "the Java in the image is too new for the Hadoop of this Spark", remedy: "Java version",
+		},
+		{
+			name: "Scala that does not compile", log: "/tmp/hallmark-7.scala:23: error: not found: value nosuch\nprintln(nosuch)\n",
+			reason: "the Scala code names nosuch, which there is not", remedy: "Correct the code",
+		},
+		{
 			name: "old Java",
 			log: "Error: LinkageError occurred while loading main class org.apache.spark.launcher.Main\n\tjava.lang.UnsupportedClassVersionError: org/apache/spark/launcher/Main has been compiled by a more recent version of the Java Runtime " +
 				"(class file version 61.0), this version of the Java Runtime only recognizes class file versions up to 52.0\n",

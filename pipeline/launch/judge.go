@@ -26,14 +26,19 @@ func judge(probe Probe, out Output) ruling {
 	case HTTP:
 		return judgePage(probe, out)
 	case Python:
+		if out.NoCommand && probe.needed {
+			return blame("there is no Python in the image: "+foreign.Short(lastLines(out.Text, 1), 200), "Install Python in /databricks/python3, or let PYSPARK_PYTHON name the image's own")
+		}
 		if out.NoCommand {
 			return ruling{skipped: "there is no python3 in the image"}
 		}
 	case SparkPi:
 		return judgePi(out)
+	case Pip:
+		return judgePip(probe, out)
 	}
 	if out.NoCommand {
-		return blame(fmt.Sprintf("there is no command %s in the image", probe.Args[0]), "Install it, or correct the probe")
+		return blame(fmt.Sprintf("there is no command %s in the image", commandOf(probe)), "Install it, or correct the probe")
 	}
 	if out.ExitCode != probe.ExitCode {
 		return endedBadly(probe.Name, out, fmt.Sprintf(" instead of %d", probe.ExitCode), probe.ExitCode != 0)
@@ -69,6 +74,10 @@ func judgePage(probe Probe, out Output) ruling {
 }
 
 func judgeText(probe Probe, out Output, what string) ruling {
+	switch probe.Kind {
+	case SQL, Scala, Pip:
+		out.Text = answer(out.Text)
+	}
 	if probe.Contains != "" && !strings.Contains(out.Text, probe.Contains) {
 		return blame(fmt.Sprintf("%s does not contain %q", what, foreign.Cut(probe.Contains, 100)), "Compare it with what the probe expects")
 	}
@@ -109,4 +118,12 @@ func because(reason string) string {
 // signalOf names what shells report as 128 and more.
 func signalOf(code int) string {
 	return map[int]string{130: "interrupted", 134: "aborted", 137: "killed", 139: "a segmentation fault", 143: "terminated"}[code]
+}
+
+// commandOf names what a probe starts, for people.
+func commandOf(probe Probe) string {
+	if probe.Kind == Command {
+		return probe.Args[0]
+	}
+	return "bash" // all others are started with it
 }

@@ -40,7 +40,8 @@ type Cluster interface {
 
 // State is what a target knows of its cluster.
 type State struct {
-	Runtime string  // what runs it: "hallmark's own engine, runc 1.5.2"
+	Runtime string // what runs it: "hallmark's own engine, runc 1.5.2"
+	Scripts []ScriptResult
 	Limits  []Limit // one for each limit that was asked for
 	Events  []Event
 	// OOMKilled says that the memory limit killed a process of the cluster, PIDsExhausted that a process could not be

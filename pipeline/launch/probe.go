@@ -3,6 +3,7 @@ package launch
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -18,6 +19,9 @@ const (
 	Command Kind = "run"      // a command in the cluster's container
 	Python  Kind = "python"   // Python code there
 	HTTP    Kind = "http"     // a page that the cluster serves
+	SQL     Kind = "sql"      // a statement, on the launched driver
+	Scala   Kind = "scala"    // Scala code there
+	Pip     Kind = "pip"      // a notebook-scoped installation
 )
 
 // Probe is one thing asked of a launched cluster.
@@ -28,8 +32,9 @@ type Probe struct {
 	Timeout time.Duration // 0: DefaultProbeTimeout
 
 	Partitions int      // spark-pi: how many tasks
-	Args       []string // run: the command and its arguments; no shell. With the profile spark, a relative path is one in SPARK_HOME
-	Code       string   // python: with the profile spark, a session on the cluster is at hand as spark
+	Args       []string // run: the command and its arguments; no shell. With the profile spark, a relative path is one in SPARK_HOME. pip: what to install
+	Code       string   // python, scala, pip: the code, with the profiles spark and databricks a session is at hand as spark; sql: the statement
+	From       string   // pip: a wheel, or a folder of wheels, on this machine
 	Port       int      // http
 	Path       string   // http: with a leading slash; empty: /
 	Status     int      // http: 0 means 200
@@ -39,6 +44,8 @@ type Probe struct {
 	Matches  string // regular expression that output or page must match
 
 	pattern *regexp.Regexp
+	// needed says that an image without what the probe runs with is at fault.
+	needed bool
 }
 
 // check returns the probe with its defaults, or says what is wrong with it.
@@ -46,6 +53,7 @@ func (p Probe) check(profile Profile) (Probe, error) {
 	if p.Timeout <= 0 {
 		p.Timeout = DefaultProbeTimeout
 	}
+	p.needed = profile == Databricks
 	if p.Matches != "" {
 		pattern, err := regexp.Compile(p.Matches)
 		if err != nil {
@@ -72,6 +80,15 @@ func (p Probe) check(profile Profile) (Probe, error) {
 		if strings.TrimSpace(p.Code) == "" {
 			return p, errors.New("python has no code")
 		}
+	case SQL, Scala, Pip:
+		if profile != Databricks {
+			return p, fmt.Errorf("%s needs the profile databricks, not %s", p.Kind, profile)
+		}
+		detail, err := p.checkDriven()
+		if err != nil {
+			return p, err
+		}
+		name += detail
 	case HTTP:
 		if p.Port < 1 || p.Port > 65535 {
 			return p, fmt.Errorf("%d is no port", p.Port)
@@ -93,6 +110,21 @@ func (p Probe) check(profile Profile) (Probe, error) {
 		p.Name = foreign.Cut(name, 80)
 	}
 	return p, nil
+}
+
+// checkDriven says what is wrong with a probe that needs a driver, or what tells it from others of its kind.
+func (p Probe) checkDriven() (detail string, err error) {
+	switch {
+	case p.Kind == Pip && p.From == "":
+		return "", errors.New("pip names no wheel and no folder of wheels")
+	case p.Kind == Pip:
+		return " " + strings.Join(append([]string{filepath.Base(p.From)}, p.Args...), " "), nil
+	case strings.TrimSpace(p.Code) == "":
+		return "", fmt.Errorf("%s has no code", p.Kind)
+	case p.Kind == SQL:
+		return " " + foreign.Short(p.Code, 60), nil
+	}
+	return "", nil
 }
 
 // URL is the page that an http probe fetches, as seen from inside the cluster.

@@ -15,9 +15,12 @@ const (
 	Spark Profile = "spark"
 	// Service starts the image's own command.
 	Service Profile = "service"
+	// Databricks does what Databricks Container Services document: it ignores the image's entry point and command, copies
+	// a runtime in, runs init scripts as root, and starts a driver.
+	Databricks Profile = "databricks"
 )
 
-var profiles = []Profile{Spark, Service}
+var profiles = []Profile{Spark, Service, Databricks}
 
 // Environment looks up a variable of the image's configuration.
 type Environment func(name string) (value string, set bool)
@@ -69,6 +72,9 @@ func PlanFor(profile Profile, env Environment, limits Limits) Plan {
 	if profile == Service {
 		return Plan{Processes: []Process{{Name: "service"}}}
 	}
+	if profile == Databricks {
+		return Plan{Env: databricksEnv(env)} // its steps are no processes that go on
+	}
 	class := path.Join(sparkHome(env), "bin", "spark-class")
 	cores := 2
 	if limits.CPUs > 0 {
@@ -78,13 +84,8 @@ func PlanFor(profile Profile, env Environment, limits Limits) Plan {
 		"SPARK_LOCAL_IP=127.0.0.1", // there is no other network, and the host's name need not resolve
 		"SPARK_DAEMON_MEMORY=" + daemonHeap,
 	}
-	if _, set := env(javaOptions); !set {
-		// These JVMs live for seconds. Without the second compiler they need half the processor time; what they load
-		// and run is the same.
-		added = append(added, javaOptions+"=-XX:TieredStopAtLevel=1")
-	}
 	return Plan{
-		Env: added,
+		Env: append(added, quickJava(env)...),
 		Processes: []Process{
 			{
 				Name: "master",
@@ -106,6 +107,15 @@ func PlanFor(profile Profile, env Environment, limits Limits) Plan {
 			},
 		},
 	}
+}
+
+// quickJava are the options of JVMs that live for seconds. Without the second compiler they need half the processor time;
+// what they load and run is the same. An image that has options of its own keeps them.
+func quickJava(env Environment) []string {
+	if _, set := env(javaOptions); set {
+		return nil
+	}
+	return []string{javaOptions + "=-XX:TieredStopAtLevel=1"}
 }
 
 func sparkHome(env Environment) string {
@@ -135,11 +145,20 @@ func ExecFor(profile Profile, env Environment, probe Probe) Exec {
 			"--class", "org.apache.spark.examples.SparkPi", "spark-internal", strconv.Itoa(probe.Partitions),
 		}}
 	case Python:
-		args := []string{"python3", "-c", pythonHarness, probe.Code}
-		if profile == Spark {
+		args := []string{pythonOf(profile, env), "-c", pythonHarness, probe.Code}
+		switch profile {
+		case Spark:
 			args = append(args, masterURL, sparkHome(env))
+		case Databricks:
+			args = append(args, localMaster, sparkHome(env), "runtime")
 		}
 		return Exec{Args: args}
+	case Scala:
+		return Exec{Args: shellArgs(probe.Code)}
+	case SQL:
+		return Exec{Args: shellArgs(sqlCode, "HALLMARK_SQL="+probe.Code)}
+	case Pip:
+		return Exec{Args: pipArgs(env, probe)}
 	default:
 		args := append([]string(nil), probe.Args...)
 		if profile == Spark && strings.Contains(args[0], "/") && !path.IsAbs(args[0]) {
@@ -150,9 +169,17 @@ func ExecFor(profile Profile, env Environment, probe Probe) Exec {
 }
 
 // pythonHarness runs the code that is its first argument. Where a master is given, the code finds a session on that
-// cluster as "spark", made when it is first named, so that code without Spark costs no JVM.
+// cluster as "spark", made when it is first named, so that code without Spark costs no JVM. A fourth argument says that
+// the PySpark below the given home goes before one that the image brings.
 const pythonHarness = `
 import glob, os, sys
+
+def own():
+    home = os.path.join(sys.argv[3], "python")
+    return [home] + glob.glob(os.path.join(home, "lib", "*.zip"))
+
+if len(sys.argv) > 4:
+    sys.path[:0] = own()
 
 class Names(dict):
     def __missing__(self, name):
@@ -161,8 +188,7 @@ class Names(dict):
         try:
             import pyspark
         except ImportError:
-            home = os.path.join(sys.argv[3], "python")
-            sys.path[:0] = [home] + glob.glob(os.path.join(home, "lib", "*.zip"))
+            sys.path[:0] = own()
         from pyspark.sql import SparkSession
         settings = {"spark.ui.enabled": "false", "spark.driver.memory": "512m", "spark.executor.memory": "512m"}
         builder = SparkSession.builder.appName("hallmark").master(sys.argv[2])

@@ -18,17 +18,19 @@ type Result struct {
 	Subject subject.Subject `json:"subject"`
 	Verdict verdict.Verdict `json:"verdict"`
 	// Code, Reason and Remedy say why, where the verdict is not pass.
-	Code       string        `json:"code,omitempty"`
-	Reason     string        `json:"reason,omitempty"`
-	Remedy     string        `json:"remedy,omitempty"`
-	Probes     []ProbeResult `json:"probes"`
-	Limits     []Limit       `json:"limits,omitempty"`
-	Events     []Event       `json:"events,omitempty"`
-	MemoryPeak int64         `json:"memory_peak,omitempty"` // bytes; 0: unknown
-	LogPath    string        `json:"log_path,omitempty"`
-	LogTail    string        `json:"log_tail,omitempty"`
-	Started    time.Time     `json:"started"`
-	Finished   time.Time     `json:"finished"`
+	Code   string        `json:"code,omitempty"`
+	Reason string        `json:"reason,omitempty"`
+	Remedy string        `json:"remedy,omitempty"`
+	Probes []ProbeResult `json:"probes"`
+	// Scripts are the init scripts that were run, in their order.
+	Scripts    []ScriptResult `json:"init_scripts,omitempty"`
+	Limits     []Limit        `json:"limits,omitempty"`
+	Events     []Event        `json:"events,omitempty"`
+	MemoryPeak int64          `json:"memory_peak,omitempty"` // bytes; 0: unknown
+	LogPath    string         `json:"log_path,omitempty"`
+	LogTail    string         `json:"log_tail,omitempty"`
+	Started    time.Time      `json:"started"`
+	Finished   time.Time      `json:"finished"`
 }
 
 // ProbeResult is the answer to one probe and what it amounts to.

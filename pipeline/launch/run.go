@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/foreign"
@@ -165,7 +166,7 @@ func (r *Result) takeDown(ctx context.Context, cluster Cluster) {
 		r.note("taking the cluster down: %v", err)
 	}
 	state := cluster.State()
-	r.Runtime, r.MemoryPeak = state.Runtime, state.MemoryPeak
+	r.Runtime, r.MemoryPeak, r.Scripts = state.Runtime, state.MemoryPeak, state.Scripts
 	if len(state.Limits) > 0 {
 		r.Limits = state.Limits
 	}
@@ -251,6 +252,9 @@ func (r *Result) explainUnasked() {
 func shown(probe Probe, out Output) string {
 	if probe.Kind == HTTP {
 		return foreign.Short(out.Text, 400)
+	}
+	if (probe.Kind == SQL || probe.Kind == Scala) && strings.Contains(out.Text, answerEnds) {
+		out.Text = answer(out.Text) // without what the shell says around it
 	}
 	return secret.Redact(end(out.Text, shownTail))
 }

@@ -215,10 +215,11 @@ func TestRunTakesDownWhenCancelled(t *testing.T) {
 func TestRunRefusesWhatCannotBeLaunched(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]Spec{
-		"no subject": {Profile: Spark},
-		"profile":    {Subject: candidate, Profile: "databricks"},
-		"limits":     {Subject: candidate, Profile: Spark, Limits: Limits{CPUs: -1}},
-		"probe":      {Subject: candidate, Profile: Service, Probes: []Probe{piProbe}},
+		"no subject":          {Profile: Spark},
+		"profile":             {Subject: candidate, Profile: "sprak"},
+		"a runtime elsewhere": {Subject: candidate, Profile: Spark, Runtime: "/opt/spark"},
+		"limits":              {Subject: candidate, Profile: Spark, Limits: Limits{CPUs: -1}},
+		"probe":               {Subject: candidate, Profile: Service, Probes: []Probe{piProbe}},
 	} {
 		target := &fake{}
 		if _, err := Run(t.Context(), target, s); !errors.Is(err, verdict.ErrUsage) {

@@ -17,6 +17,10 @@ type Spec struct {
 	Profile  Profile
 	Probes   []Probe
 	Limits   Limits
+	// Runtime is the folder of a Spark distribution on this machine, for the profile databricks.
+	Runtime string
+	// Scripts are the init scripts in their order, for the profile databricks.
+	Scripts []Script
 	// Timeout bounds the whole launch, probes included; 0: DefaultTimeout.
 	Timeout time.Duration
 	// Deadline bounds it too, if set: the earlier of the two holds. Run sets it, so that a target can write it down
@@ -51,6 +55,9 @@ func (s Spec) check(now time.Time) (Spec, error) {
 	}
 	if s.Limits.Memory < 0 || s.Limits.CPUs < 0 || s.Limits.PIDs < 0 {
 		return s, fmt.Errorf("%w: launching %s: a limit is negative", verdict.ErrUsage, s.Subject)
+	}
+	if s.Profile != Databricks && (s.Runtime != "" || len(s.Scripts) > 0) {
+		return s, fmt.Errorf("%w: launching %s: a runtime and init scripts need the profile databricks, not %s", verdict.ErrUsage, s.Subject, s.Profile)
 	}
 	if s.Timeout <= 0 {
 		s.Timeout = DefaultTimeout

@@ -37,6 +37,7 @@ type cluster struct {
 	spec   launch.Spec
 	engine Engine
 	held   *engine.Sandbox
+	shown  map[string]string // where the container sees files of this machine
 	book   *launch.Logbook
 
 	lifetime context.Context // of everything that the engine does for it
@@ -57,6 +58,9 @@ type cluster struct {
 	mu     sync.Mutex
 	events []launch.Event
 	final  *engine.SandboxReport // what the engine had seen when the container was gone
+	// Of the profile databricks.
+	scripts []launch.ScriptResult
+	driver  string // what the driver said it runs
 }
 
 // ID names the container's run on this machine.
@@ -124,6 +128,9 @@ func (c *cluster) hold(ctx context.Context, gw gateway.Client) (*gateway.Result,
 		_ = container.Release(releasing) // says again how the processes ended
 	}()
 	c.image, c.container = pulled, container
+	if c.spec.Profile == launch.Databricks {
+		pulled.asPlatform()
+	}
 	close(c.made)
 	select {
 	case <-c.stop:
@@ -144,6 +151,9 @@ func (c *cluster) up(ctx context.Context) error {
 		return givenUp(ctx, c.spec, "the image was not pulled and unpacked in time")
 	}
 	c.plan = launch.PlanFor(c.spec.Profile, c.image.lookup, c.spec.Limits)
+	if c.spec.Profile == launch.Databricks {
+		return c.upDatabricks(ctx)
+	}
 	for _, planned := range c.plan.Processes {
 		if err := c.bringUp(ctx, planned); err != nil {
 			return err

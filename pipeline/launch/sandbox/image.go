@@ -20,9 +20,10 @@ import (
 
 // image is the pulled candidate.
 type image struct {
-	config ocispecs.ImageConfig
-	root   gateway.Reference
-	home   string
+	config   ocispecs.ImageConfig
+	root     gateway.Reference
+	home     string
+	rootHome string // the home of root
 }
 
 // pull gets the image by digest and unpacks it.
@@ -69,9 +70,15 @@ func pull(ctx context.Context, gw gateway.Client, spec launch.Spec) (*image, err
 	if root != nil {
 		// Without a list of users everyone's home is the root, as with Docker.
 		passwd, _ := root.ReadFile(ctx, gateway.ReadRequest{Filename: "/etc/passwd"})
-		pulled.home = homeOf(described.Config.User, string(passwd))
+		pulled.home, pulled.rootHome = homeOf(described.Config.User, string(passwd)), homeOf("0", string(passwd))
 	}
 	return pulled, nil
+}
+
+// asPlatform leaves of the configuration what the platform respects: it starts neither entry point nor command, and what
+// it starts runs as root.
+func (i *image) asPlatform() {
+	i.config.Entrypoint, i.config.Cmd, i.config.User, i.home = nil, nil, "0:0", i.rootHome
 }
 
 // command is the entry point with args after it, or with the image's own command.

@@ -23,7 +23,7 @@ func (c *cluster) Probe(ctx context.Context, probe launch.Probe) (launch.Output,
 		report, _, err := c.ask(ctx, probe.Name, inside.GetArgs(within, probe.URL(), probe.Status, probe.Contains, probe.Matches))
 		return launch.Output{Text: report.Body, Status: report.Status, Trouble: report.Error}, c.afterProbe(err)
 	}
-	run := launch.ExecFor(c.spec.Profile, c.image.lookup, probe)
+	run := launch.ExecFor(c.spec.Profile, c.lookup, c.place(probe))
 	command := run.Args
 	if run.Entry {
 		command = c.image.command(run.Args)

@@ -44,8 +44,8 @@ var faux = sync.OnceValues(func() (string, error) {
 
 // variant makes the image of the tests a little different.
 type variant struct {
-	faux      string // what FAUX says
-	without   []string
+	faux      string   // what FAUX says
+	without   []string // paths
 	config    func(*v1.ConfigFile)
 	modes     map[string]int64
 	notScript bool // the entry point is text without a first line
@@ -89,7 +89,7 @@ func image(t testing.TB, variant variant) v1.Image {
 		add(tar.Header{Name: "opt/entrypoint", Typeflag: tar.TypeReg, Mode: 0o755}, body)
 	}
 	add(tar.Header{Name: "bin/faux", Typeflag: tar.TypeReg, Mode: 0o755}, body)
-	for _, command := range []string{"opt/spark/bin/spark-class", "opt/spark/bin/spark-submit", "bin/service", "bin/sleep", "bin/id", "bin/parent"} {
+	for _, command := range []string{"opt/spark/bin/spark-class", "opt/spark/bin/spark-submit", "bin/service", "bin/sleep", "bin/id", "bin/parent", "bin/bash", "bin/java"} {
 		add(tar.Header{Name: command, Typeflag: tar.TypeSymlink, Linkname: "/bin/faux", Mode: 0o777}, nil)
 	}
 	if err := archive.Close(); err != nil {

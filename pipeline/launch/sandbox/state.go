@@ -14,7 +14,10 @@ import (
 // State is what the engine has seen of the container's limits, and what happened.
 func (c *cluster) State() launch.State {
 	c.mu.Lock()
-	state := launch.State{Runtime: c.engine.Reason(), Events: slices.Clone(c.events)}
+	state := launch.State{Runtime: c.engine.Reason(), Events: slices.Clone(c.events), Scripts: slices.Clone(c.scripts)}
+	if c.driver != "" {
+		state.Runtime += "; " + c.driver
+	}
 	c.mu.Unlock()
 	asked := c.spec.Limits.Asked()
 	seen, found, err := c.seen()

@@ -59,12 +59,16 @@ func (t *Target) Name() string { return "sandbox" }
 // Launch pulls the image, starts what the profile says, and returns when every page answers.
 func (t *Target) Launch(ctx context.Context, spec launch.Spec) (launch.Cluster, error) {
 	limits := engine.Limits{Memory: spec.Limits.Memory, CPUs: spec.Limits.CPUs, PIDs: spec.Limits.PIDs}
-	held, err := t.options.Engine.Sandbox(limits, []engine.Bind{{Source: t.options.Helper, Target: helperInside}})
+	places, binds, err := shown(spec)
+	if err != nil {
+		return nil, err
+	}
+	held, err := t.options.Engine.Sandbox(limits, append(binds, engine.Bind{Source: t.options.Helper, Target: helperInside}))
 	if err != nil {
 		return nil, err
 	}
 	c := &cluster{
-		id: "sandbox-" + name(spec.RunID), spec: spec, engine: t.options.Engine, held: held,
+		id: "sandbox-" + name(spec.RunID), spec: spec, engine: t.options.Engine, held: held, shown: places,
 		book: launch.NewLogbook(), stop: make(chan struct{}), made: make(chan struct{}), silent: make(chan struct{}), over: make(chan struct{}),
 	}
 	c.begin(ctx, t.options)

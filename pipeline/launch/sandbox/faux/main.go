@@ -37,6 +37,8 @@ func main() {
 	case "id":
 		wd, _ := os.Getwd()
 		fmt.Println(os.Getuid(), os.Getgid(), wd, os.Getenv("HOME"), os.Getenv("GREETING"), "HALLMARK_SANDBOX="+os.Getenv("HALLMARK_SANDBOX"))
+	case "bash":
+		bash(args)
 	case "parent": // a child that outlives its parent's signal
 		child := exec.Command("/bin/sleep")
 		child.Stdout = os.Stdout

@@ -1,9 +1,10 @@
 // Package inside is the part of the sandbox that runs in the launched container: the program's own static binary,
 // shown there read-only, called with the hidden verb.
 //
-// It is needed for three things. A page can be fetched from inside the container's own network without any tool in the
+// It is needed for some things. A page can be fetched from inside the container's own network without any tool in the
 // image. A command's exit code comes back as data: the gateway that runs containers takes the whole container down when
-// one process in it ends badly. And a command that hangs is ended together with its children.
+// one process in it ends badly. A command that hangs is ended together with its children.
+// And a container whose image is to start nothing by itself is held open, and gets its files, without any tool of the image's.
 //
 // What the command writes goes to standard output as it comes; the report follows on standard error, as one line of JSON.
 package inside
@@ -32,6 +33,8 @@ type Report struct {
 	// Of a page.
 	Status int    `json:"status,omitempty"` // 0: nothing answered
 	Body   string `json:"body,omitempty"`   // its beginning
+	// Of a copy, whose place is in Body.
+	Files int `json:"files,omitempty"`
 
 	TimedOut bool   `json:"timed_out,omitempty"`
 	Error    string `json:"error,omitempty"` // why there is nothing else to tell
@@ -54,15 +57,19 @@ func Main(args []string) int {
 
 func answer(ctx context.Context, args []string, out io.Writer) (Report, error) {
 	if len(args) == 0 {
-		return Report{}, errors.New("say run or get")
+		return Report{}, errors.New("say run, get, copy, sum or hold")
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	within := flags.Duration("within", 0, "give up after so long; 0: never")
 	switch args[0] {
 	case "run":
+		leaves := flags.Bool("leaves", false, "what the command leaves running may keep its output open")
 		if err := flags.Parse(args[1:]); err != nil {
 			return Report{}, err
+		}
+		if *leaves {
+			out = struct{ io.Writer }{out} // no file, so that it is copied, and the copying can end
 		}
 		return run(ctx, flags.Args(), *within, out)
 	case "get":
@@ -78,8 +85,27 @@ func answer(ctx context.Context, args []string, out io.Writer) (Report, error) {
 		}
 		page.url = flags.Arg(0)
 		return get(ctx, page, *within)
+	case "copy":
+		if err := flags.Parse(args[1:]); err != nil {
+			return Report{}, err
+		}
+		if flags.NArg() < 2 {
+			return Report{}, errors.New("copy wants a folder and places")
+		}
+		return copyTo(ctx, flags.Arg(0), flags.Args()[1:])
+	case "sum":
+		if err := flags.Parse(args[1:]); err != nil {
+			return Report{}, err
+		}
+		if flags.NArg() != 1 {
+			return Report{}, errors.New("sum wants one file")
+		}
+		return sum(flags.Arg(0))
+	case "hold":
+		hold()
+		return Report{}, errors.New("nothing is to be held any more")
 	default:
-		return Report{}, fmt.Errorf("%q is neither run nor get", args[0])
+		return Report{}, fmt.Errorf("%q is none of run, get, copy, sum and hold", args[0])
 	}
 }
 

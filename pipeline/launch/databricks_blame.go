@@ -1,0 +1,170 @@
+package launch
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// unreachable is what programs say that ask for a network. The sandbox has none, and the image is not to blame for that.
+var unreachable = regexp.MustCompile(`(?i)could not resolve|temporary failure (?:in name resolution|resolving)|network is unreachable|name or service not known|NameResolutionError|UnknownHostException|failed to establish a new connection|unable to resolve host address`)
+
+// NoBash says that the image lacks what the platform starts everything with.
+func NoBash() *Error {
+	return &Error{
+		Verdict: verdict.Fail, Code: CodeRequirement, Reason: "there is no bash on the PATH of the image, and the platform runs init scripts and its own with it",
+		Remedy: "Install bash in the image",
+	}
+}
+
+// JudgeScript says whose fault it is that an init script did not end well; nil: it did.
+func JudgeScript(script Script, r ScriptResult, within time.Duration, late bool) *Error {
+	if !late && r.ExitCode == 0 {
+		return nil
+	}
+	reason := fmt.Sprintf("the init script %s ended with exit code %d after %s", script.Name(), r.ExitCode, r.Elapsed.Round(100*time.Millisecond))
+	if late {
+		reason = fmt.Sprintf("the init script %s does not end within %s", script.Name(), within.Round(time.Second))
+	}
+	why := Explain(r.Output)
+	switch lines := lastLines(r.Output, 5); {
+	case why.Reason != "":
+		reason += ": " + why.Reason
+	case lines == "":
+		reason += " and wrote nothing"
+	default:
+		reason += "; the last it wrote was " + lines
+	}
+	e := &Error{Verdict: verdict.Fail, Code: CodeInitScript, Reason: reason, Remedy: cmp.Or(why.Remedy, "Correct the script, which is part of the image; its whole output is in the launch's log")}
+	switch {
+	case why.Surroundings:
+		e.Verdict, e.Code = verdict.Inconclusive, CodeDisk
+	case late && within < ScriptWithin:
+		e.Verdict, e.Reason = verdict.Inconclusive, reason+", when the launch's time was over"
+		e.Remedy = "Find out what the script waits for, or give the launch a longer timeout"
+	case unreachable.MatchString(r.Output):
+		e.Verdict, e.Reason = verdict.Inconclusive, reason+"; it asks for a network, and the sandbox has none"
+		e.Remedy = "Do in the Dockerfile what needs a network, or launch the image on the platform itself"
+	case !script.Inside && !lacking(r):
+		e.Verdict, e.Reason = verdict.Inconclusive, reason+"; the script is not part of the image"
+		e.Remedy = "Correct the script, or take it out of init_scripts; its whole output is in the launch's log"
+	}
+	return e
+}
+
+// lacking says that a script ended because the image lacks a program that it calls.
+func lacking(r ScriptResult) bool { return r.ExitCode == 127 || commandMissing.MatchString(r.Output) }
+
+var commandMissing = regexp.MustCompile(`(?m): (?:command )?not found$|error while loading shared libraries`)
+
+// NoScript says that an init script is not where it was said to be.
+func NoScript(script Script) *Error {
+	return &Error{
+		Verdict: verdict.Fail, Code: CodeInitScript, Reason: "the init script " + script.Name() + " is not in the image",
+		Remedy: "Put it into the image with COPY, or correct init_scripts",
+	}
+}
+
+// NoJava says that the image has none, or one that is too old for any runtime; nil: it has one that may do.
+func NoJava(s Survey) *Error {
+	if s.Java == "" {
+		return &Error{
+			Verdict: verdict.Fail, Code: CodeRequirement, Reason: "there is no java on the PATH of the image",
+			Remedy: "Install the Java that the runtime version asks for (8u191 or later for Java 8), and put java on the PATH",
+		}
+	}
+	if tooOld(s.JavaVersion) {
+		return &Error{
+			Verdict: verdict.Fail, Code: CodeRequirement, Reason: fmt.Sprintf("the image's Java (%s) is %s, and the platform asks for 8u191 or later", s.Java, s.JavaVersion),
+			Remedy: "Install the Java that the runtime version asks for",
+		}
+	}
+	return nil
+}
+
+// oldJava is how versions up to 8 are written: 1.8.0_191.
+var oldJava = regexp.MustCompile(`^1\.(\d+)\.0(?:_(\d+))?`)
+
+func tooOld(version string) bool {
+	match := oldJava.FindStringSubmatch(version)
+	if match == nil {
+		return false
+	}
+	major, _ := strconv.Atoi(match[1])
+	update, _ := strconv.Atoi(match[2])
+	return major < 8 || major == 8 && update < 191
+}
+
+// JudgeDriver says why the driver did not come up; nil: it did.
+func JudgeDriver(s Survey, folder string, out Output, late bool) *Error {
+	if _, err := DriverVersions(out); err == nil && !late {
+		return nil
+	}
+	reason := fmt.Sprintf("the driver does not start on %s with the image's Java %s (%s) and the Spark of %s", localMaster, cmp.Or(s.JavaVersion, "of unknown version"), s.Java, folder)
+	if late {
+		reason += fmt.Sprintf(" within %s", DriverWithin)
+	}
+	why := Explain(out.Text)
+	switch lines := lastLines(out.Text, 3); {
+	case why.Reason != "":
+		reason += ": " + why.Reason
+	case lines == "":
+		reason += "; it wrote nothing"
+	default:
+		reason += "; the last it wrote was " + lines
+	}
+	e := &Error{Verdict: verdict.Fail, Code: CodeDriver, Reason: reason, Remedy: cmp.Or(why.Remedy, "Install the Java that this Spark asks for, or give the launch a runtime folder that goes with the image's Java")}
+	if why.Surroundings {
+		e.Verdict, e.Code = verdict.Inconclusive, CodeDisk
+	}
+	return e
+}
+
+// Missing says that something that the configuration names is not on this machine: nobody's fault but the surroundings'.
+func Missing(reason, remedy string) *Error {
+	return &Error{Verdict: verdict.Inconclusive, Code: CodeMissing, Reason: reason, Remedy: remedy}
+}
+
+// judgePip says what came of a notebook-scoped installation.
+func judgePip(probe Probe, out Output) ruling {
+	what := strings.Join(append([]string{probe.From}, probe.Args...), " ")
+	lines := lastLines(before(out.Text, noPip), 3)
+	switch {
+	case out.ExitCode == 71 && strings.Contains(out.Text, noVenv):
+		return blame("the Python of the image cannot make a virtual environment, which a notebook's pip needs"+because(lastLines(before(out.Text, noVenv), 3)),
+			"Install virtualenv for it (or the package that holds venv), or set spark.databricks.driverNfs.enabled false on the cluster")
+	case out.ExitCode == 72 && strings.Contains(out.Text, noPip) && unreachable.MatchString(out.Text):
+		return ruling{verdict: verdict.Inconclusive, reason: "pip asks for a network to install " + what + ", and the sandbox has none" + because(lines), remedy: "Put all that it needs into the folder as wheels"}
+	case out.ExitCode == 72 && strings.Contains(out.Text, noPip):
+		return blame("pip does not install "+what+because(lines), "Put wheels into the folder that go with the image's Python, with all that they need")
+	case out.ExitCode != 0:
+		return endedBadly(probe.Name, out, "", false)
+	}
+	return judgeText(probe, out, "the output")
+}
+
+func before(text, mark string) string {
+	text, _, _ = strings.Cut(text, mark)
+	return text
+}
+
+// lastLines are the last lines of a log that are not blank, quoted.
+func lastLines(log string, most int) string {
+	lines := foreign.Lines(log[max(0, len(log)-explained):])
+	var kept []string
+	for i := len(lines) - 1; i >= 0 && len(kept) < most; i-- {
+		if line := foreign.Short(lines[i], 160); line != "" {
+			kept = append([]string{line}, kept...)
+		}
+	}
+	if len(kept) == 0 {
+		return ""
+	}
+	return `"` + strings.Join(kept, " / ") + `"`
+}
