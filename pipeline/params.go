@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -45,7 +44,7 @@ func SetParams(cfg *config.Config, sets []string, chosen bool) error {
 	for _, set := range sets {
 		path, value, _ := strings.Cut(set, "=")
 		if err := check.Assign(params, packs, path, value); err != nil {
-			return fmt.Errorf("%w A field of hallmark.yaml is named from its section on, such as scan.fail_on", err)
+			return err
 		}
 	}
 	cfg.Check.Params = params

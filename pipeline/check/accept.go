@@ -140,11 +140,17 @@ func Assign(params map[string]map[string]any, packs []*Pack, path, text string) 
 	if taken {
 		return nil
 	}
-	asked := make([]string, len(packs))
+	known := make([]string, len(packs))
 	for i, p := range packs {
-		asked[i] = p.Name
+		known[i] = p.Name
+	}
+	const fields = " Fields of hallmark.yaml are named from their section on, such as scan.fail_on"
+	if pack, _, dotted := strings.Cut(path, "."); dotted && !asked(packs, pack) {
+		return fmt.Errorf("%w: %s is neither a field of hallmark.yaml nor a parameter: no pack that is asked is called %s. %s%s",
+			verdict.ErrUsage, foreign.Spelled(path), foreign.Spelled(pack), didYouMean(pack, known), fields)
 	}
 	name := path[strings.LastIndexByte(path, '.')+1:]
-	return fmt.Errorf("%w: no pack that is asked (%s) has a parameter %q. %s", verdict.ErrUsage, strings.Join(asked, ", "),
-		foreign.Spelled(path), didYouMean(name, slices.Compact(slices.Sorted(slices.Values(names)))))
+	slices.Sort(names)
+	return fmt.Errorf("%w: no pack that is asked (%s) has a parameter %s. %s%s", verdict.ErrUsage, strings.Join(known, ", "),
+		foreign.Spelled(path), didYouMean(name, slices.Compact(names)), fields)
 }

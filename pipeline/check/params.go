@@ -136,7 +136,7 @@ func (p Param) fit(v any) (any, error) {
 			return text, nil
 		}
 		if number, ok := v.(float64); ok { // what YAML makes of 16.4; 3.10 would have become 3.1
-			return nil, fmt.Errorf("%v is a number, and a text is wanted: put it in quotes, as in \"16.4\"", number)
+			return nil, fmt.Errorf("%v is a number, and a text is wanted: put it in quotes, as in \"%v\"", number, number)
 		}
 	case TypeDuration:
 		text, ok := v.(string)
