@@ -29,8 +29,10 @@ test_ssh_allows_it_and_images_without_ssh if {
 }
 
 test_ssh_start_denies_a_server_that_nobody_starts if {
-	count(deny.ssh_start) == 2 with input as with_command("sshd", "/usr/sbin/sshd") with input.facts.users as []
-	deny.ssh_start == {"sshd is in the image: an init script must start it"} with input as with_command("sshd", "/usr/sbin/sshd")
+	served := with_command("sshd", "/usr/sbin/sshd")
+	count(deny.ssh_start) == 2 with input as served
+	someone := {"name": "ubuntu", "uid": 1000, "gid": 1000, "home": "/home/ubuntu", "shell": "/bin/bash", "locked": true, "password": "locked"}
+	deny.ssh_start == {"sshd is in the image: an init script must start it"} with input as object.union(served, {"facts": {"users": [someone]}})
 }
 
 test_ssh_start_allows_images_without_ssh if deny.ssh_start == set() with input as good
