@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/pipeline/check"
@@ -24,10 +23,9 @@ func Acceptable(ctx context.Context, cfg *config.Config) error {
 	return check.Accept(ctx, packs, cfg.Check.Params)
 }
 
-// SetParams gives the configured packs the parameters that sets say, as <name>=<value> or <pack>.<name>=<value>. Where the
-// packs were chosen on the command line, what the file says about others is left out instead of refused.
-func SetParams(cfg *config.Config, sets []string, chosen bool) error {
-	if len(sets) == 0 && (!chosen || len(cfg.Check.Params) == 0) {
+// SetParams gives the configured packs the parameters that sets say, as <name>=<value> or <pack>.<name>=<value>.
+func SetParams(cfg *config.Config, sets []string) error {
+	if len(sets) == 0 {
 		return nil
 	}
 	packs, err := check.Load(cfg.Dir, cfg.Check.Packs...)
@@ -36,10 +34,7 @@ func SetParams(cfg *config.Config, sets []string, chosen bool) error {
 	}
 	params := map[string]map[string]any{}
 	for name, given := range cfg.Check.Params {
-		asked := slices.ContainsFunc(packs, func(p *check.Pack) bool { return p.Name == name })
-		if asked || !chosen || strings.HasPrefix(cfg.Origin("check.params."+name), "--set ") {
-			params[name] = maps.Clone(given)
-		}
+		params[name] = maps.Clone(given)
 	}
 	for _, set := range sets {
 		path, value, _ := strings.Cut(set, "=")

@@ -44,7 +44,7 @@ func (a *app) checked(sets []string) (*config.Config, pipeline.Options, error) {
 	if err != nil {
 		return nil, pipeline.Options{}, err
 	}
-	if err := pipeline.SetParams(cfg, params, len(sets) > 0); err != nil {
+	if err := pipeline.SetParams(cfg, params); err != nil {
 		return nil, pipeline.Options{}, err
 	}
 	options, err := a.options()

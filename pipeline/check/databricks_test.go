@@ -196,7 +196,11 @@ func TestDatabricksGPU(t *testing.T) {
 			d.drop("usr/local/cuda", "usr/local/cuda-11.8")
 		}, []string{"databricks-gpu.cuda_runtime"}},
 		{"two", func(d *dbr) { d.put(imagetest.Dir("usr/local/cuda-12.1")) }, []string{"databricks-gpu.cuda_one"}},
-		{"a runtime that nothing pairs", func(d *dbr) { *d = *newDBR(row(t, "9.1")); d.env["CUDA_VERSION"] = "11.0.3"; d.put(imagetest.Exec("usr/bin/R")) }, []string{"(databricks-gpu.cuda_unpaired)"}},
+		{"a runtime that nothing pairs", func(d *dbr) {
+			*d = *newDBR(row(t, "9.1"))
+			d.env["CUDA_VERSION"] = "11.0.3"
+			d.put(imagetest.Exec("usr/bin/R"))
+		}, []string{"(databricks-gpu.cuda_unpaired)"}},
 		{"the driver's library", func(d *dbr) { d.put(imagetest.Text("usr/lib/x86_64-linux-gnu/libcuda.so.535.54.03", "x")) }, []string{"databricks-gpu.driver"}},
 		{"the driver's command", func(d *dbr) { d.put(imagetest.Exec("usr/bin/nvidia-smi")) }, []string{"databricks-gpu.driver"}},
 		{"the driver's package", func(d *dbr) {

@@ -77,8 +77,8 @@ func (s *source) readParam(key, node *yaml.Node) (Param, *Problem) {
 	var given string
 	var defaultNode, exampleNode *yaml.Node
 	p := s.mapping(manifestName, node, what, map[string]func(*yaml.Node) *Problem{
-		"type":    s.text(manifestName, "type", &given),
-		"doc":     s.text(manifestName, "doc", &param.Doc),
+		"type":     s.text(manifestName, "type", &given),
+		"doc":      s.text(manifestName, "doc", &param.Doc),
 		"default":  func(n *yaml.Node) *Problem { defaultNode = n; return nil },
 		"example":  func(n *yaml.Node) *Problem { exampleNode = n; return nil },
 		"required": s.flag(manifestName, "required", &param.Required),

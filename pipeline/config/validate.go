@@ -124,10 +124,20 @@ func (d *decoder) eachWord(path string, all []string, want *regexp.Regexp, messa
 	}
 }
 
+// flagged says whether the value at path comes from the command line.
+func (d *decoder) flagged(path string) bool {
+	n := d.nodes[path]
+	return n != nil && strings.HasPrefix(d.source.overrides[n], "--set ")
+}
+
 func (d *decoder) validateGates(c *Config) {
 	d.eachWord("check.packs", c.Check.Packs, nil, "", "")
 	for pack := range c.Check.Params {
 		if !slices.ContainsFunc(c.Check.Packs, func(p string) bool { return p == pack || isFolder(p) && baseName(p) == pack }) {
+			if d.flagged("check.packs") && !d.flagged(fmt.Sprintf("check.params[%q]", pack)) {
+				delete(c.Check.Params, pack) // the file speaks of its own packs; others were chosen for this once
+				continue
+			}
 			hint := "add it to check.packs, or remove the parameters"
 			if near := nearest(pack, c.Check.Packs); near != "" {
 				hint = "did you mean " + near + "?"

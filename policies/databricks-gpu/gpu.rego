@@ -32,7 +32,7 @@ deny.cuda contains "CUDA_VERSION is not set, no package cuda-cudart is installed
 # METADATA
 # title: CUDA must go with the runtime
 # custom:
-#   severity: medium
+#   severity: high
 #   remedy: Begin the Dockerfile with a newer image of nvidia/cuda, such as FROM nvidia/cuda:12.6.3-cudnn-runtime-ubuntu24.04.
 #   source: https://github.com/databricks/containers/blob/master/ubuntu/gpu/README.md
 #   effective: 2025-01-01

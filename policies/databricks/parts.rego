@@ -6,7 +6,7 @@ import data.hallmark.image
 # title: R must have what notebooks need of it
 # description: Rserve lets Spark talk to a local R; hwriterPlus shows results in notebooks.
 # custom:
-#   severity: medium
+#   severity: high
 #   remedy: Add RUN apt-get install -y r-base r-base-dev, and RUN R -e "install.packages(c('hwriter', 'TeachingDemos', 'htmltools', 'Rserve'))" with hwriterPlus from CRAN's archive.
 #   source: https://github.com/databricks/containers/blob/master/ubuntu/R/Dockerfile
 #   effective: 2025-01-01
@@ -36,7 +36,7 @@ r_has(name) if {
 # METADATA
 # title: SSH must have a server
 # custom:
-#   severity: medium
+#   severity: high
 #   remedy: Add RUN apt-get update && apt-get install -y openssh-server.
 #   source: https://github.com/databricks/containers/blob/master/ubuntu/ssh/Dockerfile
 #   effective: 2025-01-01
@@ -67,7 +67,7 @@ sshd if image.file("/usr/sbin/sshd")
 # METADATA
 # title: FUSE must have its command
 # custom:
-#   severity: medium
+#   severity: high
 #   remedy: Add RUN apt-get update && apt-get install -y fuse.
 #   source: https://github.com/databricks/containers/blob/master/ubuntu/dbfsfuse/Dockerfile
 #   effective: 2025-01-01

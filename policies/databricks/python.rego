@@ -24,7 +24,7 @@ python_today if {
 #   remedy: Add RUN virtualenv --system-site-packages /databricks/python3 and ENV PYSPARK_PYTHON=/databricks/python3/bin/python3.
 #   source: https://github.com/databricks/containers/blob/master/ubuntu/python/Dockerfile
 #   effective: 2025-01-01
-deny.python contains sprintf("there is no %s, and PYSPARK_PYTHON is not set: Python commands will fail", [venv]) if not python
+deny.python contains sprintf("Python commands will fail: no %s, no PYSPARK_PYTHON", [venv]) if not python
 
 # METADATA
 # title: Python must be a virtual environment in /databricks/python3
@@ -121,7 +121,7 @@ deny.python_lsp contains {"message": "there is no command /databricks/python-lsp
 # title: Python must have virtualenv, or the launch a setting
 # description: Notebook-scoped libraries are put into environments that virtualenv makes on a mount of the driver's.
 # custom:
-#   severity: medium
+#   severity: high
 #   remedy: Add RUN pip install virtualenv, or set spark.databricks.driverNfs.enabled to false in the launch and the parameter driver_nfs to false.
 #   source: https://github.com/databricks/containers/blob/release-11.3-LTS/ubuntu/python/Dockerfile
 #   effective: 2025-01-01
@@ -152,7 +152,7 @@ without_virtualenv if {
 # METADATA
 # title: Python must have the packages that notebooks need
 # custom:
-#   severity: medium
+#   severity: high
 #   remedy: Add RUN /databricks/python3/bin/pip install with the missing packages, in the versions that the runtime's release notes list.
 #   source: https://github.com/databricks/containers/blob/master/ubuntu/gpu/README.md
 #   effective: 2025-01-01

@@ -10,7 +10,7 @@ minimal := json.patch(unset("PYSPARK_PYTHON"), [{"op": "remove", "path": ["facts
 ])
 
 test_python_denies_none if {
-	deny.python == {"there is no /databricks/python3, and PYSPARK_PYTHON is not set: Python commands will fail"} with input as minimal
+	deny.python == {"Python commands will fail: no /databricks/python3, no PYSPARK_PYTHON"} with input as minimal
 }
 
 test_python_allows_it if {
