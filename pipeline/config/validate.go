@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"go.yaml.in/yaml/v3"
 )
 
 // validate looks for what is well formed and cannot work.
@@ -124,10 +125,14 @@ func (d *decoder) eachWord(path string, all []string, want *regexp.Regexp, messa
 	}
 }
 
-// flagged says whether the value at path comes from the command line.
+// flagged says whether the value at path, or some of it, comes from the command line.
 func (d *decoder) flagged(path string) bool {
+	var from func(n *yaml.Node) bool
+	from = func(n *yaml.Node) bool {
+		return strings.HasPrefix(d.source.overrides[n], "--set ") || slices.ContainsFunc(n.Content, from)
+	}
 	n := d.nodes[path]
-	return n != nil && strings.HasPrefix(d.source.overrides[n], "--set ")
+	return n != nil && from(n)
 }
 
 func (d *decoder) validateGates(c *Config) {
