@@ -7,7 +7,11 @@ venv := "/databricks/python3"
 # An image claims Python where it is told to bring it, or brings a part of what makes notebooks find it.
 python if "python" in input.params.parts
 
-python if input.facts.files[venv]
+# Databricks' own image for R has the environment too, and nothing in it.
+python if {
+	input.facts.files[venv]
+	not r_claimed
+}
 
 python if image.env("PYSPARK_PYTHON")
 
@@ -24,7 +28,15 @@ python_today if {
 #   remedy: Add RUN virtualenv --system-site-packages /databricks/python3 and ENV PYSPARK_PYTHON=/databricks/python3/bin/python3.
 #   source: https://github.com/databricks/containers/blob/master/ubuntu/python/Dockerfile
 #   effective: 2025-01-01
-deny.python contains sprintf("Python commands will fail: no %s, no PYSPARK_PYTHON", [venv]) if not python
+deny.python contains sprintf("Python commands will fail: no %s, no PYSPARK_PYTHON", [venv]) if {
+	not python
+	not input.facts.files[venv]
+}
+
+deny.python contains "Python commands will fail: PYSPARK_PYTHON is not set (this is taken for an image for R)" if {
+	not python
+	input.facts.files[venv]
+}
 
 # METADATA
 # title: Python must be a virtual environment in /databricks/python3

@@ -13,6 +13,13 @@ test_python_denies_none if {
 	deny.python == {"Python commands will fail: no /databricks/python3, no PYSPARK_PYTHON"} with input as minimal
 }
 
+test_python_denies_images_for_r if {
+	made_for_r := object.union(unset("PYSPARK_PYTHON"), {"facts": {"files": rserve}})
+	deny.python == {"Python commands will fail: PYSPARK_PYTHON is not set (this is taken for an image for R)"} with input as made_for_r
+	deny.pyspark_python == set() with input as made_for_r
+	count(deny.pyspark_python) == 1 with input as asked({"parts": ["python", "r"]}, made_for_r)
+}
+
 test_python_allows_it if {
 	deny.python == set() with input as good
 	named := object.union(minimal, {"facts": {"config": {"env": good.facts.config.env}}})

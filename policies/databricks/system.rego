@@ -27,7 +27,7 @@ deny.os contains finding if {
 	not explicit
 	finding := {
 		"message": sprintf("the image is %s; runtime %s runs on Ubuntu %s", [system, number, concat(" or ", releases)]),
-		"remedy": sprintf("Write FROM ubuntu:%s, or set the parameter distribution to %q and prove it by a launch.", [releases[count(releases) - 1], trim_suffix(os_id, ":")]),
+		"remedy": sprintf("Write FROM ubuntu:%s%s.", [releases[count(releases) - 1], instead]),
 		"file": "/etc/os-release",
 	}
 }
@@ -67,6 +67,10 @@ legacy if {
 	input.facts.os.id == "alpine"
 	data.databricks.systems.systems[runtime.name].alpine
 }
+
+instead := "" if input.facts.os.id == ""
+
+instead := sprintf(", or set the parameter distribution to %q and prove it by a launch", [trim_suffix(os_id, ":")]) if input.facts.os.id != ""
 
 os_id := sprintf("%s:%s", [input.facts.os.id, input.facts.os.version_id])
 

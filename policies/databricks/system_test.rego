@@ -19,6 +19,7 @@ test_os_denies_others_and_none if {
 	some finding in deny.os with input as system("debian", "12")
 	finding.message == "the image is debian 12; runtime 16.4 runs on Ubuntu 24.04"
 	some unknown in deny.os with input as system("", "")
+	unknown.remedy == "Write FROM ubuntu:24.04."
 	unknown.message == "the image is of an unknown system (it has no os-release file); runtime 16.4 runs on Ubuntu 24.04"
 	count(deny.os) == 1 with input as system("alpine", "3.8.5")
 	count(deny.os) == 1 with input as asked({"distribution": "debian:11"}, system("debian", "12"))
