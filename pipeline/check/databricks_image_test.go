@@ -98,7 +98,10 @@ func (d *dbr) python(version string) {
 		imagetest.Symlink("databricks/python3/bin/python3", "python"),
 		imagetest.Text("usr/lib/python3/dist-packages/six-1.16.0.egg-info", ""),
 	)
-	for _, name := range []string{"ipykernel-6.28.0", "ipython-8.25.0", "numpy-1.26.4", "pandas-1.5.3", "pyarrow-15.0.2"} {
+	for _, name := range []string{
+		"ipykernel-6.28.0", "ipython-8.25.0", "numpy-1.26.4", "pandas-1.5.3", "pyarrow-15.0.2",
+		"protobuf-4.24.1", "grpcio-1.60.0", "grpcio_status-1.60.0", "databricks_sdk-0.30.0",
+	} {
 		d.put(imagetest.Text(d.site(version)+name+".dist-info/METADATA", ""))
 	}
 	d.env["PYSPARK_PYTHON"] = "/databricks/python3/bin/python3"

@@ -127,6 +127,15 @@ func TestDatabricksBroken(t *testing.T) {
 		{"no PYSPARK_PYTHON", "16.4", func(d *dbr) { delete(d.env, "PYSPARK_PYTHON") }, []string{"pyspark_python"}},
 		{"PYSPARK_PYTHON elsewhere", "10.4", func(d *dbr) { d.env["PYSPARK_PYTHON"] = "/usr/bin/python3.8" }, []string{"pyspark_python"}},
 		{"no pandas", "14.3", func(d *dbr) { d.drop(d.site("3.10") + "pandas-1.5.3.dist-info") }, []string{"python_packages"}},
+		{"no protobuf", "13.3", func(d *dbr) { d.drop(d.site("3.10") + "protobuf-4.24.1.dist-info") }, []string{"python_packages"}},
+		{"an image for R alone, as Databricks builds it", "17.3", func(d *dbr) {
+			for _, name := range []string{"ipykernel-6.28.0", "ipython-8.25.0", "protobuf-4.24.1"} {
+				d.drop(d.site("3.12") + name + ".dist-info")
+			}
+			d.drop("databricks/python-lsp")
+			delete(d.env, "PYSPARK_PYTHON")
+			d.put(imagetest.Exec("usr/bin/R"), imagetest.Dir("usr/local/lib/R/site-library/Rserve"), imagetest.Dir("usr/local/lib/R/site-library/hwriterPlus"))
+		}, []string{"(python)"}},
 		{"conda", "9.1", func(d *dbr) { d.put(imagetest.Dir("databricks/conda")) }, []string{"conda"}},
 		{"conda in the place of virtualenv", "9.1", func(d *dbr) { d.put(imagetest.Text("databricks/python3/conda-meta/history", "")) }, []string{"conda"}},
 		{"no Python at all", "9.1", func(d *dbr) { d.drop("databricks"); delete(d.env, "PYSPARK_PYTHON") }, []string{"(python)"}},

@@ -33,8 +33,11 @@ good := testing.facts_with({
 			"/databricks/python-lsp/bin/python3": link("/usr/bin/python3.12"),
 		},
 		{path: testing.dir("0755") |
-			some name in ["ipykernel-6.28.0.dist-info", "ipython-8.25.0.dist-info", "numpy-1.26.4.dist-info", "pandas-1.5.3.dist-info", "pyarrow-15.0.2.dist-info"]
-			path := sprintf("/databricks/python3/lib/python3.12/site-packages/%s", [name])
+			some name in [
+				"ipykernel-6.28.0", "ipython-8.25.0", "numpy-1.26.4", "pandas-1.5.3", "pyarrow-15.0.2",
+				"protobuf-4.24.1", "grpcio-1.60.0", "grpcio_status-1.60.0", "databricks_sdk-0.30.0",
+			]
+			path := sprintf("/databricks/python3/lib/python3.12/site-packages/%s.dist-info", [name])
 		},
 		{"/usr/lib/python3/dist-packages/Six-1.16.0.egg-info": testing.file("0644")},
 	]),

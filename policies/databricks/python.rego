@@ -62,7 +62,7 @@ present(path) if input.facts.files[path].resolves_to
 # custom:
 #   severity: high
 #   remedy: Install the Python of the runtime and make the environment with it (virtualenv --python=python3.12 for 16.4).
-#   source: https://github.com/databricks/containers/issues/131
+#   source: https://github.com/databricks/containers/blob/master/ubuntu/gpu/README.md
 #   effective: 2025-01-01
 deny.python_version contains finding if {
 	python_today
@@ -163,19 +163,24 @@ without_virtualenv if {
 
 # METADATA
 # title: Python must have the packages that notebooks need
+# description: Without them the cluster is RUNNING and no Python command starts.
 # custom:
 #   severity: high
 #   remedy: Add RUN /databricks/python3/bin/pip install with the missing packages, in the versions that the runtime's release notes list.
-#   source: https://github.com/databricks/containers/blob/master/ubuntu/gpu/README.md
+#   source: https://github.com/databricks/containers/issues/131
 #   effective: 2025-01-01
 deny.python_packages contains {"message": sprintf("packages are missing: %s", [concat(", ", missing)]), "file": venv} if {
 	python_today
 	input.facts.files[venv]
-	missing := [name | some name in data.databricks.python.packages; not name in installed_python]
+	missing := [p.name |
+		some p in data.databricks.python.packages
+		position(runtime.name) >= position(p.since)
+		not p.name in installed_python
+	]
 	count(missing) > 0
 }
 
-installed_python contains lower(name) if {
+installed_python contains replace(lower(name), "_", "-") if {
 	some path, _ in input.facts.files
 	regex.match(`/(site|dist)-packages/[^/]*\.(dist|egg)-info$`, path)
 	name := regex.find_n(`^[A-Za-z0-9_.]+`, image.base(path), 1)[0]

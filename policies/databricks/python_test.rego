@@ -104,9 +104,11 @@ test_driver_nfs_allows_virtualenv if {
 test_python_packages_denies_missing_ones if {
 	some finding in deny.python_packages with input as without_file("/databricks/python3/lib/python3.12/site-packages/pandas-1.5.3.dist-info")
 	finding.message == "packages are missing: pandas"
+	count(deny.python_packages) == 1 with input as without_file("/databricks/python3/lib/python3.12/site-packages/protobuf-4.24.1.dist-info")
 }
 
 test_python_packages_allows_them_and_images_without_python if {
+	deny.python_packages == set() with input as asked({"runtime": "12.2"}, without_file("/databricks/python3/lib/python3.12/site-packages/protobuf-4.24.1.dist-info"))
 	deny.python_packages == set() with input as good
 	deny.python_packages == set() with input as minimal
 }

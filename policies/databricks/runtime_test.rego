@@ -36,6 +36,7 @@ test_every_runtime_has_its_facts if {
 	}
 	count(data.databricks.python.python) == count(data.databricks.runtimes.runtimes) - 3
 	every _, what in data.databricks.since.since { databricks.position(what.runtime) > 0 }
+	every p in data.databricks.python.packages { databricks.position(p.since) > 0 }
 }
 
 test_refuse_runtimes_for_machine_learning if {
