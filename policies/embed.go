@@ -7,5 +7,5 @@ import "embed"
 
 // FS holds the packs by folder.
 //
-//go:embed base lib promotion spark
+//go:embed base databricks databricks-gpu lib promotion spark
 var FS embed.FS

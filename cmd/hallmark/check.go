@@ -23,8 +23,10 @@ func (a *app) checkCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "check [IMAGE]",
 		Short: "Check an image against packs of minimum requirements, without running it",
-		Long:  "Ask the rules of the configured packs about an image." + imageHelp,
+		Long: `Ask the rules of the configured packs about an image. What --set names that is no field of hallmark.yaml
+is a parameter of the packs: --set runtime=16.4 for all that have it, --set databricks.runtime=16.4 for one.` + imageHelp,
 		Example: `  hallmark check registry.example.com/platform/spark:golden --pack base --pack spark
+  hallmark check registry.example.com/platform/dbr:staging --pack databricks --set runtime=16.4
   hallmark check oci-layout:./image --facts`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,7 +38,16 @@ func (a *app) checkCommand() *cobra.Command {
 			if len(packs) > 0 {
 				sets = append(sets, list("check.packs", packs))
 			}
-			return a.inspected(cmd.Context(), args, sets, func(ctx context.Context, in *pipeline.Inspected, names []string) error {
+			cfg, options, err := a.checked(sets)
+			if err != nil {
+				return err
+			}
+			if !facts {
+				if err := pipeline.Acceptable(cmd.Context(), cfg); err != nil {
+					return err
+				}
+			}
+			return a.inspectedWith(cmd.Context(), cfg, options, args, func(ctx context.Context, in *pipeline.Inspected, names []string) error {
 				if facts {
 					found, err := in.Facts(names)
 					if err != nil {
@@ -57,7 +68,7 @@ func (a *app) checkCommand() *cobra.Command {
 			})
 		},
 	}
-	command.Flags().StringArrayVar(&packs, "pack", nil, "pack to ask: base, spark, or a folder of one's own (repeatable; replaces check.packs)")
+	command.Flags().StringArrayVar(&packs, "pack", nil, "pack to ask: base, spark, databricks, databricks-gpu, or a folder of one's own (repeatable; replaces check.packs)")
 	command.Flags().BoolVar(&facts, "facts", false, "print the facts that the packs judge, as JSON, and judge nothing")
 	return command
 }

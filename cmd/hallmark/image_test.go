@@ -7,9 +7,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/hallmark-ci/hallmark/pipeline/image"
 	"github.com/hallmark-ci/hallmark/pipeline/image/imagetest"
 )
 
@@ -47,6 +51,30 @@ func mkimage(ts *testscript.TestScript, neg bool, args []string) {
 	}))
 	t := onScript{ts: ts}
 	imagetest.WriteLayout(t, ts.MkAbs(args[0]), imagetest.Image(t, config, imagetest.Layer(files...).Gzip()))
+}
+
+// mkarchive LAYOUT FILE writes the layout's image as docker save would.
+func mkarchive(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mkarchive LAYOUT FILE")
+	}
+	img, err := image.OpenLayout(ts.MkAbs(args[0]), "")
+	ts.Check(err)
+	tag, err := name.NewTag("team/app:1")
+	ts.Check(err)
+	ts.Check(tarball.WriteToFile(ts.MkAbs(args[1]), tag, img))
+}
+
+// push LAYOUT REFERENCE puts the layout's image into a registry.
+func push(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: push LAYOUT REFERENCE")
+	}
+	img, err := image.OpenLayout(ts.MkAbs(args[0]), "")
+	ts.Check(err)
+	tag, err := name.NewTag(args[1])
+	ts.Check(err)
+	ts.Check(remote.Write(tag, img))
 }
 
 // onScript is the part of testing.TB that imagetest uses.

@@ -30,12 +30,37 @@ func (a *app) project(folder []string, sets ...string) (*config.Config, pipeline
 	return cfg, options, err
 }
 
+// checked is project for packs: what --set names that is no field of the configuration is a parameter of theirs.
+func (a *app) checked(sets []string) (*config.Config, pipeline.Options, error) {
+	var fields, params []string
+	for _, set := range a.sets {
+		if path, _, found := strings.Cut(set, "="); found && !config.Has(path) {
+			params = append(params, set)
+		} else {
+			fields = append(fields, set)
+		}
+	}
+	cfg, err := config.Load(a.configPath, os.Environ(), append(sets, fields...))
+	if err != nil {
+		return nil, pipeline.Options{}, err
+	}
+	if err := pipeline.SetParams(cfg, params); err != nil {
+		return nil, pipeline.Options{}, err
+	}
+	options, err := a.options()
+	return cfg, options, err
+}
+
 // inspected opens the image that args name, or builds it, and lets look see it.
 func (a *app) inspected(ctx context.Context, args, sets []string, look func(context.Context, *pipeline.Inspected, []string) error) error {
 	cfg, options, err := a.project(nil, sets...)
 	if err != nil {
 		return err
 	}
+	return a.inspectedWith(ctx, cfg, options, args, look)
+}
+
+func (a *app) inspectedWith(ctx context.Context, cfg *config.Config, options pipeline.Options, args []string, look func(context.Context, *pipeline.Inspected, []string) error) error {
 	return a.watched(ctx, cfg.Image, func(ctx context.Context) error {
 		in, err := pipeline.Inspect(ctx, cfg, options, strings.Join(args, ""))
 		if err != nil {

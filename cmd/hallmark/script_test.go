@@ -61,6 +61,8 @@ func TestScripts(t *testing.T) {
 			"killengine": killEngine,
 			"noneleft":   noneLeft,
 			"mkimage":    mkimage,
+			"mkarchive":  mkarchive,
+			"push":       push,
 			"registry":   serveRegistry,
 			"meanwhile":  meanwhile,
 			"digest":     digest,

@@ -130,6 +130,7 @@ func run(ctx context.Context, about About, req request, packs []*Pack, waivers [
 	if err := knownParams(req.params, packs); err != nil {
 		return result, err
 	}
+	req.params = inherited(req.params, packs)
 	answers := make([]answer, len(packs))
 	var asked sync.WaitGroup
 	defer asked.Wait()
@@ -138,6 +139,9 @@ func run(ctx context.Context, about About, req request, packs []*Pack, waivers [
 			return result, fmt.Errorf("%w: the pack %s judges a %s, not a %s", verdict.ErrUsage, pack.Name, pack.About, about)
 		}
 		settings, floor, err := pack.settings(req.params[pack.Name], req.failOn)
+		if err == nil {
+			err = pack.refuse(ctx, settings)
+		}
 		if err != nil {
 			return result, err
 		}

@@ -72,7 +72,7 @@ func (s *source) parse(keep func(string) bool) (map[string]*ast.Module, error) {
 func (s *source) checkPackages(pack string, modules map[string]*ast.Module) error {
 	var wrong []*Problem
 	for _, name := range s.names(func(n string) bool { _, ok := modules[n]; return ok }) {
-		want := packagePrefix + "." + pack
+		want := packagePrefix + "." + identifier(pack)
 		if isTest(name) {
 			want += testSuffix
 		}

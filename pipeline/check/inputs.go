@@ -25,6 +25,7 @@ func Inputs(in Input, packs []*Pack, waivers []verdict.Waiver) (string, error) {
 func inputs(req request, packs []*Pack, waivers []verdict.Waiver, method string) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "method %s\n", method)
+	req.params = inherited(req.params, packs)
 	for _, p := range packs {
 		settings, _, err := p.settings(req.params[p.Name], req.failOn)
 		if err != nil {

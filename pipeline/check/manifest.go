@@ -30,9 +30,9 @@ type manifest struct {
 }
 
 var (
-	packName    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`)
+	packName    = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,40}$`)
 	packVersion = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
-	ruleName    = packName
+	ruleName    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`)
 )
 
 // readManifest reads pack.yaml strictly.
@@ -83,7 +83,7 @@ func (s *source) readManifest() (*manifest, error) {
 	case m.name == "":
 		return nil, s.at(manifestName, 1, 0, "name is missing")
 	case !packName.MatchString(m.name):
-		return nil, s.at(manifestName, m.nameNode.Line, m.nameNode.Column, "name must be lower-case letters, digits and _, beginning with a letter")
+		return nil, s.at(manifestName, m.nameNode.Line, m.nameNode.Column, "name must be lower-case letters, digits, _ and -, beginning with a letter")
 	case m.name == sharedFolder || m.name == "image" || m.name == "testing":
 		return nil, s.at(manifestName, m.nameNode.Line, m.nameNode.Column, "the name %q is taken by the shared helpers", m.name)
 	case m.version == "":

@@ -36,6 +36,8 @@ type Pack struct {
 	schema object
 	data   map[string]any
 	query  rego.PreparedEvalQuery
+	// refusal asks what the pack refuses of its parameters; nil where it takes any of their types.
+	refusal *rego.PreparedEvalQuery
 }
 
 // PackRef names a pack in a result and in evidence.
@@ -44,6 +46,9 @@ type PackRef struct {
 	Version string `json:"version"`
 	Digest  string `json:"digest"`
 }
+
+// identifier is the pack's name as Rego can write it: the rules of databricks-gpu are in package hallmark.databricks_gpu.
+func identifier(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
 // Ref returns the pack's name, version and digest.
 func (p *Pack) Ref() PackRef { return PackRef{p.Name, p.Version, p.Digest} }
@@ -77,22 +82,29 @@ func Files(packs []*Pack) []string {
 }
 
 func loadOne(base, name string) (*Pack, error) {
+	if load, known := builtin[name]; known {
+		return load()
+	}
+	src, err := sourceOf(base, name)
+	if err != nil {
+		return nil, err
+	}
+	return src.load()
+}
+
+// sourceOf is the text of the pack of that name: the user's, or one that the program carries.
+func sourceOf(base, name string) (*source, error) {
 	if strings.ContainsAny(name, `/\`) || strings.HasPrefix(name, ".") {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(base, name)
 		}
-		src, err := folder(name)
-		if err != nil {
-			return nil, err
-		}
-		return src.load()
+		return folder(name)
 	}
-	load, known := builtin[name]
-	if !known {
+	if _, known := builtin[name]; !known {
 		return nil, fmt.Errorf("%w: there is no pack %q. %s A pack in a folder is given by its path, such as ./policies/%s",
 			verdict.ErrUsage, name, didYouMean(name, Names()), name)
 	}
-	return load()
+	return embedded(name)
 }
 
 // builtin compiles each embedded pack once, when it is first asked for.
@@ -157,21 +169,34 @@ func (p *Pack) prepare(helpers *source) error {
 	if err != nil {
 		return err
 	}
-	p.query, err = rego.New(
-		rego.Query(fmt.Sprintf("findings = data.%s.%s.%s", packagePrefix, p.Name, denyName)),
+	if p.query, err = p.ready("findings", denyName, compiler); err != nil {
+		return err
+	}
+	if hasRule(modules, refuseName) {
+		refusal, err := p.ready("refused", refuseName, compiler)
+		p.refusal = &refusal
+		return err
+	}
+	return nil
+}
+
+// ready prepares the question for a rule of the pack.
+func (p *Pack) ready(answer, rule string, compiler *ast.Compiler) (rego.PreparedEvalQuery, error) {
+	query, err := rego.New(
+		rego.Query(fmt.Sprintf("%s = data.%s.%s.%s", answer, packagePrefix, identifier(p.Name), rule)),
 		rego.Compiler(compiler),
 		rego.Store(p.store()),
 		rego.StrictBuiltinErrors(true), // a rule that stumbles must not count as one that passes
 	).PrepareForEval(context.Background())
 	if err != nil {
-		return p.source.ofOPA(err)
+		return query, p.source.ofOPA(err)
 	}
-	return nil
+	return query, nil
 }
 
 // store holds the pack's data as its rules see it.
 func (p *Pack) store() storage.Store {
-	return inmem.NewFromObjectWithOpts(map[string]any{p.Name: p.data, "defaults": p.defaults()}, inmem.OptRoundTripOnWrite(true))
+	return inmem.NewFromObjectWithOpts(map[string]any{identifier(p.Name): p.data, "defaults": p.defaults()}, inmem.OptRoundTripOnWrite(true))
 }
 
 // imageHelpers is the package of helpers that read an image's facts: a pack about promotions has no facts to read.

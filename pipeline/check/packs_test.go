@@ -79,7 +79,7 @@ func TestReference(t *testing.T) {
 	if !found {
 		t.Fatalf("%s lacks the line %q", referenceFile, beginReference)
 	}
-	want := guide + beginReference + "\n" + check.Reference(load(t, "base", "spark", "promotion"))
+	want := guide + beginReference + "\n" + check.Reference(load(t, "base", "spark", "databricks", "databricks-gpu", "promotion"))
 	if *update {
 		if err := os.WriteFile(referenceFile, []byte(want), 0o644); err != nil { //nolint:gosec // a document
 			t.Fatal(err)

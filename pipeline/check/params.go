@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,8 +33,13 @@ var types = []Type{TypeString, TypeInteger, TypeBoolean, TypeStrings, TypeIntege
 type Param struct {
 	Name    string
 	Type    Type
-	Default any
+	Default any // nil where it is required
 	Doc     string
+	// Required says that there is no default: whoever asks the pack must give a value. Example is one such value.
+	Required bool
+	Example  any
+	// From names another pack whose parameter of this name counts where this pack is given none.
+	From string
 }
 
 // failOn is a parameter that every pack has without saying so: the severity from which its findings block.
@@ -69,33 +75,49 @@ func (s *source) readParam(key, node *yaml.Node) (Param, *Problem) {
 	param := Param{Name: key.Value}
 	what := "the parameter " + key.Value
 	var given string
-	var defaultNode *yaml.Node
+	var defaultNode, exampleNode *yaml.Node
 	p := s.mapping(manifestName, node, what, map[string]func(*yaml.Node) *Problem{
-		"type":    s.text(manifestName, "type", &given),
-		"doc":     s.text(manifestName, "doc", &param.Doc),
-		"default": func(n *yaml.Node) *Problem { defaultNode = n; return nil },
+		"type":     s.text(manifestName, "type", &given),
+		"doc":      s.text(manifestName, "doc", &param.Doc),
+		"default":  func(n *yaml.Node) *Problem { defaultNode = n; return nil },
+		"example":  func(n *yaml.Node) *Problem { exampleNode = n; return nil },
+		"required": s.flag(manifestName, "required", &param.Required),
+		"from":     s.text(manifestName, "from", &param.From),
 	})
 	switch {
 	case p != nil:
 		return param, p
 	case !slices.Contains(types, Type(given)):
 		return param, s.at(manifestName, key.Line, key.Column, "%s must have a type: %s", what, joinTypes())
-	case defaultNode == nil:
+	case param.Required && (defaultNode != nil || exampleNode == nil):
+		return param, s.at(manifestName, key.Line, key.Column, "%s is required, so it must have an example and no default", what)
+	case !param.Required && exampleNode != nil:
+		return param, s.at(manifestName, key.Line, key.Column, "%s must have a default and no example: examples are for those that are required", what)
+	case !param.Required && defaultNode == nil:
 		return param, s.at(manifestName, key.Line, key.Column, "%s must have a default", what)
 	case param.Doc == "":
 		return param, s.at(manifestName, key.Line, key.Column, "%s must have a doc: one sentence that says what it changes", what)
 	}
 	param.Type = Type(given)
-	v, p := s.valueIn(manifestName, defaultNode)
+	if param.Required {
+		param.Example, p = s.fitted(param, exampleNode, "example")
+	} else {
+		param.Default, p = s.fitted(param, defaultNode, "default")
+	}
+	return param, p
+}
+
+// fitted is the value that a node of the manifest holds for a parameter.
+func (s *source) fitted(param Param, node *yaml.Node, word string) (any, *Problem) {
+	v, p := s.valueIn(manifestName, node)
 	if p != nil {
-		return param, p
+		return nil, p
 	}
 	fitted, err := param.fit(v)
 	if err != nil {
-		return param, s.at(manifestName, defaultNode.Line, defaultNode.Column, "the default of %s: %s", what, err)
+		return nil, s.at(manifestName, node.Line, node.Column, "the %s of the parameter %s: %s", word, param.Name, err)
 	}
-	param.Default = fitted
-	return param, nil
+	return fitted, nil
 }
 
 func joinTypes() string {
@@ -112,6 +134,9 @@ func (p Param) fit(v any) (any, error) {
 	case TypeString:
 		if text, ok := v.(string); ok {
 			return text, nil
+		}
+		if number, ok := v.(float64); ok { // what YAML makes of 16.4; 3.10 would have become 3.1
+			return nil, fmt.Errorf("%v is a number, and a text is wanted: put it in quotes, as in \"%v\"", number, number)
 		}
 	case TypeDuration:
 		text, ok := v.(string)
@@ -204,6 +229,11 @@ func (p *Pack) settings(given map[string]any, floor verdict.Severity) (map[strin
 		}
 		out[name] = fitted
 	}
+	for _, param := range all {
+		if param.Required && out[param.Name] == nil {
+			return nil, "", p.missing(param)
+		}
+	}
 	floor, err := verdict.ParseSeverity(out[failOn].(string)) //nolint:forcetypeassert // fitted to a string above
 	if err != nil || floor == verdict.Unknown {
 		return nil, "", fmt.Errorf("%w: %s of the pack %s must be low, medium, high or critical, not %q", verdict.ErrUsage, failOn, p.Name, out[failOn])
@@ -217,6 +247,59 @@ func (p *Pack) defaults() map[string]any {
 	out := map[string]any{failOn: failOnParam.Default}
 	for _, param := range p.Params {
 		out[param.Name] = param.Default
+		if param.Required {
+			out[param.Name] = param.Example
+		}
 	}
 	return out
+}
+
+func (p *Pack) missing(param Param) error {
+	given := fmt.Sprintf("%v", param.Example)
+	if param.Type == TypeString {
+		given = fmt.Sprintf("%q", param.Example)
+	}
+	return fmt.Errorf("%w: the pack %s must be told its parameter %s: %s Write check: {params: {%s: {%s: %s}}} in hallmark.yaml, or give hallmark check --set %s=%v",
+		verdict.ErrUsage, p.Name, param.Name, param.Doc, p.Name, param.Name, given, param.Name, param.Example)
+}
+
+// written is the value that text stands for: words as they are, lists as a,b,c.
+func (p Param) written(text string) (any, error) {
+	switch p.Type {
+	case TypeBoolean:
+		if b, err := strconv.ParseBool(text); err == nil {
+			return b, nil
+		}
+		return nil, fmt.Errorf("%q is neither true nor false", text)
+	case TypeInteger:
+		return wholeNumber(text)
+	case TypeStrings, TypeIntegers:
+		list := []any{}
+		for word := range strings.SplitSeq(text, ",") {
+			word = strings.TrimSpace(word)
+			if word == "" {
+				continue
+			}
+			if p.Type == TypeStrings {
+				list = append(list, word)
+				continue
+			}
+			n, err := wholeNumber(word)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, n)
+		}
+		return list, nil
+	default:
+		return p.fit(text)
+	}
+}
+
+func wholeNumber(text string) (any, error) {
+	n, err := strconv.ParseInt(text, 10, 53)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a whole number", text)
+	}
+	return n, nil
 }

@@ -14,7 +14,7 @@ func Reference(packs []*Pack) string {
 		if len(p.Params) > 0 {
 			b.WriteString("| parameter | type | default | |\n| --- | --- | --- | --- |\n")
 			for _, param := range append(p.Params[:len(p.Params):len(p.Params)], failOnParam) {
-				fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", param.Name, param.Type, defaultText(param.Default), cell(param.Doc))
+				fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", param.Name, param.Type, param.fallback(), cell(param.Doc))
 			}
 			b.WriteString("\n")
 		}
@@ -42,6 +42,18 @@ func (r RuleMeta) describe(b *strings.Builder) {
 func anchor(id string) string { return strings.ReplaceAll(id, ".", "") }
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+
+// fallback is what counts where a parameter is not given, in words.
+func (p Param) fallback() string {
+	text := defaultText(p.Default)
+	if p.Required {
+		text = "must be given, such as " + defaultText(p.Example)
+	}
+	if p.From != "" {
+		return "that of `" + p.From + "`; else " + text
+	}
+	return text
+}
 
 func defaultText(v any) string {
 	list, isList := v.([]any)

@@ -98,7 +98,7 @@ func (p *Pack) runTests(ctx context.Context, modules, own map[string]*ast.Module
 		RaiseBuiltinErrors(true).
 		CapturePrintOutput(true).
 		SetCoverageQueryTracer(covered).
-		SetPrefixMatchers(ast.MustParseRef(fmt.Sprintf("data.%s.%s%s", packagePrefix, p.Name, testSuffix)))
+		SetPrefixMatchers(ast.MustParseRef(fmt.Sprintf("data.%s.%s%s", packagePrefix, identifier(p.Name), testSuffix)))
 	outcomes, err := runner.RunTests(ctx, txn)
 	if err != nil {
 		return report, p.source.ofOPA(err)
@@ -133,7 +133,7 @@ func (p *Pack) explain(ctx context.Context, tests []TestResult, modules map[stri
 		limited, cancel := context.WithTimeout(ctx, TestTimeout)
 		trace := topdown.NewBufferTracer()
 		query := rego.New(
-			rego.Query(fmt.Sprintf("data.%s.%s%s.%s", packagePrefix, p.Name, testSuffix, tests[i].Name)),
+			rego.Query(fmt.Sprintf("data.%s.%s%s.%s", packagePrefix, identifier(p.Name), testSuffix, tests[i].Name)),
 			rego.Compiler(compiler), rego.Store(p.store()), rego.QueryTracer(trace),
 		)
 		_, err := query.Eval(limited)

@@ -169,3 +169,13 @@ func (s *source) valueIn(file string, node *yaml.Node) (any, *Problem) {
 	}
 	return v, nil
 }
+
+// flag makes a reader of true or false into target.
+func (s *source) flag(file, what string, target *bool) func(*yaml.Node) *Problem {
+	return func(node *yaml.Node) *Problem {
+		if node.Kind != yaml.ScalarNode || node.Decode(target) != nil {
+			return s.at(file, node.Line, node.Column, "%s must be true or false", what)
+		}
+		return nil
+	}
+}

@@ -4,8 +4,8 @@ import "github.com/hallmark-ci/hallmark/pipeline/verdict"
 
 // Check says which minimum requirements apply.
 type Check struct {
-	Packs   []string                  `yaml:"packs" format:"pack" doc:"Packs of rules: base, spark, or a folder of one's own (./policies/house)."`
-	Params  map[string]map[string]any `yaml:"params" doc:"Parameters of packs, by the pack's name; hallmark check --packs lists them." example:"{base: {size_mib: 2048}}"`
+	Packs   []string                  `yaml:"packs" format:"pack" doc:"Packs of rules: base, spark, databricks, databricks-gpu, or a folder of one's own (./policies/house)."`
+	Params  map[string]map[string]any `yaml:"params" doc:"Parameters of packs, by the pack's name; docs/policies.md lists them. Texts that look like numbers stand in quotes." example:"{databricks: {runtime: \"16.4\"}}"`
 	Waivers []Waiver                  `yaml:"waivers" doc:"Exceptions from rules, each with a reason, an owner and a last day. An expired one fails."`
 	FailOn  verdict.Severity          `yaml:"fail_on" doc:"The least severity of a rule that fails the gate; findings below it are told only."`
 }

@@ -102,6 +102,12 @@ func (d *decoder) flags(tree *yaml.Node, sets []string) {
 	}
 }
 
+// Has says whether path begins with a field of the configuration, whatever may be wrong with the rest of it.
+func Has(path string) bool {
+	steps, err := split(path)
+	return err != nil || len(steps) > 0 && root().field(steps[0]) != nil
+}
+
 // override writes value at path, creating what is missing on the way.
 func (d *decoder) override(tree *yaml.Node, path, value, origin string) {
 	refuse := func(format string, args ...any) {

@@ -154,6 +154,38 @@ func TestBadOverrides(t *testing.T) {
 }
 
 // TestStrayIsASecret lets a variable stand that a reference names.
+func TestHas(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]bool{
+		"image": true, "scan.failon": true, "launch[0].timeout": true, "runtime": false, "databricks.runtime": false, "scna.fail_on": false,
+		"[0]": false, "": false, "a..b": true, // what cannot be read is told where fields are read
+	} {
+		if Has(path) != want {
+			t.Errorf("Has(%q) is %v", path, !want)
+		}
+	}
+}
+
+// Packs that were chosen on the command line are not hindered by what the file says of its own.
+func TestChosenPacks(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), Name)
+	body := "check: {packs: [base], params: {base: {size_mib: 5}, spark: {uid: 1}}}"
+	if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := load(t, file, nil, nil); err == nil || !strings.Contains(err.Error(), "a pack that is not in check.packs") {
+		t.Errorf("error is %v", err)
+	}
+	cfg, err := load(t, file, nil, []string{"check.packs=[spark]"})
+	if err != nil || len(cfg.Check.Params) != 1 || cfg.Check.Params["spark"]["uid"] != 1 {
+		t.Errorf("%v %v", cfg, err)
+	}
+	if _, err := load(t, file, nil, []string{"check.packs=[spark]", "check.params.base.size_mib=6"}); err == nil {
+		t.Error("a parameter from the command line went nowhere")
+	}
+}
+
 func TestStrayIsASecret(t *testing.T) {
 	t.Parallel()
 	_, err := parse([]byte("sign: {key: file:k, password: env:HALLMARK_SIGN_KEY_PASSWORD}"), Name, "", "/project", []string{"HALLMARK_SIGN_KEY_PASSWORD=x"}, nil)

@@ -147,7 +147,10 @@ Later ones win:
    nothing. ` + "`SOURCE_DATE_EPOCH`" + ` sets ` + "`build.source_date_epoch`" + ` where neither the file nor a HALLMARK_ variable does;
 4. flags: ` + "`--set scan.fail_on=critical`" + `, and the flags of the verbs that stand for a field. ` + "`--set`" + ` reaches every field:
    ` + "`--set launch[0].timeout=15m`" + `, ` + "`--set build.args.SPARK_VERSION=4.0.1`" + `,
-   ` + "`--set 'registry.auth[\"registry.example.com\"].username=ci'`" + `. Lists can be lengthened by their next index.
+   ` + "`--set 'registry.auth[\"registry.example.com\"].username=ci'`" + `. Lists can be lengthened by their next index. With
+   ` + "`hallmark check`" + `, a name that is no field is a parameter of the packs: ` + "`--set runtime=16.4`" + ` for all that have it,
+   ` + "`--set databricks.runtime=16.4`" + ` for one. Packs that a flag names take the place of the file's, and parameters that the file has
+   for other packs do not count then.
 
 A list or mapping that is written replaces the default as a whole.
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"go.yaml.in/yaml/v3"
 )
 
 // validate looks for what is well formed and cannot work.
@@ -124,10 +125,24 @@ func (d *decoder) eachWord(path string, all []string, want *regexp.Regexp, messa
 	}
 }
 
+// flagged says whether the value at path, or some of it, comes from the command line.
+func (d *decoder) flagged(path string) bool {
+	var from func(n *yaml.Node) bool
+	from = func(n *yaml.Node) bool {
+		return strings.HasPrefix(d.source.overrides[n], "--set ") || slices.ContainsFunc(n.Content, from)
+	}
+	n := d.nodes[path]
+	return n != nil && from(n)
+}
+
 func (d *decoder) validateGates(c *Config) {
 	d.eachWord("check.packs", c.Check.Packs, nil, "", "")
 	for pack := range c.Check.Params {
 		if !slices.ContainsFunc(c.Check.Packs, func(p string) bool { return p == pack || isFolder(p) && baseName(p) == pack }) {
+			if d.flagged("check.packs") && !d.flagged(fmt.Sprintf("check.params[%q]", pack)) {
+				delete(c.Check.Params, pack) // the file speaks of its own packs; others were chosen for this once
+				continue
+			}
 			hint := "add it to check.packs, or remove the parameters"
 			if near := nearest(pack, c.Check.Packs); near != "" {
 				hint = "did you mean " + near + "?"

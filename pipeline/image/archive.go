@@ -24,7 +24,7 @@ const mostArchived = 100_000
 
 // OpenDockerArchive opens an image in an archive that docker save wrote. want is one of its tags
 // ("example.com/spark:3.5"), or empty where the archive holds one image only. An archive that is a packed OCI layout
-// opens too; want is its platform then.
+// opens too; want is its platform then, which says nothing where docker save wrote one image: that is for one platform.
 //
 // The image's layers are as they stand in the archive, mostly uncompressed, and its manifest says so: it is not the
 // manifest that the image had in a registry.
@@ -77,7 +77,7 @@ func pickTag(images []archivedImage, want, object string) (archivedImage, error)
 		tags = append(tags, found.RepoTags...)
 	}
 	switch {
-	case want == "" && len(images) == 1:
+	case !strings.Contains(want, ":") && len(images) == 1:
 		return images[0], nil
 	case want == "" && len(images) == 0:
 		return archivedImage{}, malformed(object, verdict.Place{}, "it holds no image")

@@ -185,6 +185,9 @@ func saved(t *testing.T, change func([]imagetest.File) []imagetest.File) string 
 
 func TestOpenArchiveOfPlainLayers(t *testing.T) {
 	t.Parallel()
+	if _, err := image.OpenDockerArchive(saved(t, nil), "linux/amd64"); err != nil {
+		t.Errorf("whoever opens it for a platform cannot know that docker save writes one: %v", err)
+	}
 	img, err := image.OpenDockerArchive(saved(t, nil), "")
 	if err != nil {
 		t.Fatal(err)
