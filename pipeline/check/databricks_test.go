@@ -93,6 +93,12 @@ func TestDatabricksBroken(t *testing.T) {
 			d.drop("usr/lib/jvm/java/release")
 			d.put(imagetest.Text("var/lib/dpkg/status", "Package: openjdk-8-jre-headless\nStatus: install ok installed\nArchitecture: amd64\nVersion: 8u181-b13-1\n\n"))
 		}, []string{"java_update"}},
+		{"the jre of a JDK 8, beside Java 17", "15.4", func(d *dbr) {
+			d.put(
+				imagetest.Exec("usr/lib/jvm/java/jre/bin/java"), imagetest.Symlink("usr/bin/java", "/usr/lib/jvm/java/jre/bin/java"),
+				imagetest.Exec("usr/lib/jvm/java-17/bin/java"), imagetest.Text("usr/lib/jvm/java-17/release", "JAVA_VERSION=\"17.0.13\"\n"),
+			)
+		}, []string{}},
 		{"no bash", "16.4", func(d *dbr) { d.drop("usr/bin/bash") }, []string{"bash"}},
 		{"bash that cannot be run", "16.4", func(d *dbr) { d.put(imagetest.Text("usr/bin/bash", "x")) }, []string{"bash"}},
 		{"no iproute2", "16.4", func(d *dbr) { d.drop("usr/bin/ip") }, []string{"iproute2"}},

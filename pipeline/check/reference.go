@@ -46,6 +46,9 @@ func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 // fallback is what counts where a parameter is not given, in words.
 func (p Param) fallback() string {
 	text := defaultText(p.Default)
+	if p.Name == failOn {
+		text = "`check.fail_on`" // the program always has one
+	}
 	if p.Required {
 		text = "must be given, such as " + defaultText(p.Example)
 	}
@@ -57,6 +60,9 @@ func (p Param) fallback() string {
 
 func defaultText(v any) string {
 	list, isList := v.([]any)
+	if v == "" {
+		return "none"
+	}
 	if !isList {
 		return fmt.Sprintf("`%v`", v)
 	}

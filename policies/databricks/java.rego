@@ -65,9 +65,15 @@ deny.java_known contains {"message": "the version of the java on PATH cannot be 
 	not major
 }
 
-# java_text is what the Java on PATH says of its version, or else what its package says.
-java_text := [java.version | some java in input.facts.java; java.on_path; java.version != ""][0]
+# java_text is what the Java on PATH says of its version. The command may be that of the jre folder in a JDK 8, which has
+# no release file of its own.
+java_text := [java.version | some java in input.facts.java; leads_to(java); java.version != ""][0]
 
+leads_to(java) if java.on_path
+
+leads_to(java) if startswith(input.facts.commands.java.target, sprintf("%s/", [java.home]))
+
+# packaged are the packages that may have brought it, where it says nothing itself.
 packaged := [p |
 	not java_text
 	some p in input.facts.packages

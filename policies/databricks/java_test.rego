@@ -26,6 +26,15 @@ test_java_version_denies_others if {
 	count(deny.java_version) == 1 with input as brought("openjdk-11-jre-headless", "11.0.24")
 }
 
+test_java_version_allows_the_jre_in_a_jdk if {
+	within := facts({
+		"java": [{"home": "/usr/lib/jvm/zulu8", "version": "1.8.0_432", "vendor": "", "on_path": false, "layer": 0}],
+		"commands": {"java": command("java", "/usr/lib/jvm/zulu8/jre/bin/java")},
+	})
+	databricks.major == 8 with input as within
+	deny.java_version == set() with input as asked({"runtime": "14.3"}, within)
+}
+
 test_java_version_allows_the_runtimes_and_the_one_asked_for if {
 	deny.java_version == set() with input as good
 	deny.java_version == set() with input as runtime("17.3")
