@@ -50,7 +50,7 @@ launch:
       - sql: {query: 'SELECT sum(id) AS total, "a" AS letter FROM range(100)', expect: "4950\ta"}
       - scala: {code: 'println("sum " + spark.range(10).collect().map(_.toLong).sum)', expect: sum 45}
       - pip: {from: wheels, packages: [tiny-tool], code: 'import tiny_tool; print(tiny_tool.VERSION, spark.range(7).count())', expect: one point oh 7}
-      - run: {args: [bash, -c, 'cat /var/told; ls -ld /databricks/spark; exit 3'], matches: 'uid 0 TRUE\n.*root root', exit: 3}
+      - run: {args: [bash, -c, 'cd /dev/hallmark-files/3/wheels; touch x && exit 9; cat /var/told; ls -ld /databricks/spark; exit 3'], matches: 'Read-only file system\nuid 0 TRUE\n.*root root', exit: 3}
 promote: {require: [signature, launch]}
 `,
 }
