@@ -27,6 +27,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMain(m *testing.M) {
+	build.AlwaysEarly()
 	os.Exit(enginetest.Main(m))
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -39,8 +40,15 @@ const (
 	earlyEvery = 200 * time.Millisecond
 )
 
+// earlyProcessors is how many processors it takes. On two, steps that are busy themselves (apt, a compiler) lose as much
+// as the end gains: measured in bench/.
+var earlyProcessors = 3
+
 // follow begins, and goes on until ctx or the build ends. The assembly knows the bases by then: layers are dated by them.
 func (e *early) follow(ctx context.Context, graphs []*chain) {
+	if runtime.GOMAXPROCS(0) < earlyProcessors {
+		return
+	}
 	if len(graphs) == 1 && len(graphs[0].chain) > 1 { // not for several platforms
 		e.done.Go(func() { e.run(ctx, graphs[0]) })
 	}
