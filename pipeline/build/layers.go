@@ -66,16 +66,23 @@ func (r *refiner) known(raw digest.Digest, epoch time.Time) (refined, bool) {
 
 // refine turns the raw layer at path, unless that was done before.
 func (r *refiner) refine(ctx context.Context, path string, raw digest.Digest, epoch time.Time) (refined, error) {
-	key := r.key(raw, epoch)
-	made, err, _ := r.turning.Do(key, func() (any, error) {
-		found, ok := r.known(raw, epoch)
-		if ok {
-			return found, nil
-		}
-		return r.turn(ctx, path, epoch)
-	})
+	found, err := r.once(r.key(raw, epoch), func() (refined, error) { return r.turn(ctx, path, epoch) })
 	if err != nil {
 		return refined{}, fmt.Errorf("compressing the layer %s: %w", raw, err)
+	}
+	return found, nil
+}
+
+// once does what the notes do not know as done, and notes it.
+func (r *refiner) once(key string, turn func() (refined, error)) (refined, error) {
+	made, err, _ := r.turning.Do(key, func() (any, error) {
+		if found, ok := r.noted(key); ok {
+			return found, nil
+		}
+		return turn()
+	})
+	if err != nil {
+		return refined{}, err
 	}
 	found, _ := made.(refined)
 	r.mu.Lock()

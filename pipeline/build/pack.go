@@ -29,17 +29,10 @@ func (r *refiner) noted(key string) (refined, bool) {
 // pack compresses the raw layer of a base at path, unless that was done before. Its content stays as it is, and so does
 // its diff id.
 func (r *refiner) pack(ctx context.Context, path string, raw digest.Digest) (refined, error) {
-	key := r.packKey(raw)
-	found, ok := r.noted(key)
-	if !ok {
-		var err error
-		if found, err = r.compress(ctx, path, func(raw io.Reader) io.ReadCloser { return io.NopCloser(raw) }); err != nil {
-			return refined{}, fmt.Errorf("compressing the layer %s of the base: %w", raw, err)
-		}
+	found, err := r.once(r.packKey(raw), func() (refined, error) { return r.compress(ctx, path, io.NopCloser) })
+	if err != nil {
+		return refined{}, fmt.Errorf("compressing the layer %s of the base: %w", raw, err)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.done[key], r.used[key] = found, true
 	return found, nil
 }
 

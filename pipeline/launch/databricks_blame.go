@@ -32,15 +32,8 @@ func JudgeScript(script Script, r ScriptResult, within time.Duration, late bool)
 	if late {
 		reason = fmt.Sprintf("the init script %s does not end within %s", script.Name(), within.Round(time.Second))
 	}
-	why := Explain(r.Output)
-	switch lines := lastLines(r.Output, 5); {
-	case why.Reason != "":
-		reason += ": " + why.Reason
-	case lines == "":
-		reason += " and wrote nothing"
-	default:
-		reason += "; the last it wrote was " + lines
-	}
+	why, said := saying(r.Output, 5, " and wrote nothing")
+	reason += said
 	e := &Error{Verdict: verdict.Fail, Code: CodeInitScript, Reason: reason, Remedy: cmp.Or(why.Remedy, "Correct the script, which is part of the image; its whole output is in the launch's log")}
 	switch {
 	case why.Surroundings:
@@ -110,15 +103,8 @@ func JudgeDriver(s Survey, folder string, out Output, late bool) *Error {
 	if late {
 		reason += fmt.Sprintf(" within %s", DriverWithin)
 	}
-	why := Explain(out.Text)
-	switch lines := lastLines(out.Text, 3); {
-	case why.Reason != "":
-		reason += ": " + why.Reason
-	case lines == "":
-		reason += "; it wrote nothing"
-	default:
-		reason += "; the last it wrote was " + lines
-	}
+	why, said := saying(out.Text, 3, "; it wrote nothing")
+	reason += said
 	e := &Error{Verdict: verdict.Fail, Code: CodeDriver, Reason: reason, Remedy: cmp.Or(why.Remedy, "Install the Java that this Spark asks for, or give the launch a runtime folder that goes with the image's Java")}
 	if why.Surroundings {
 		e.Verdict, e.Code = verdict.Inconclusive, CodeDisk
@@ -152,6 +138,19 @@ func judgePip(probe Probe, out Output) ruling {
 func before(text, mark string) string {
 	text, _, _ = strings.Cut(text, mark)
 	return text
+}
+
+// saying is what an output explains of an end, and the words for it: the explanation, else its last lines, else nothing.
+func saying(output string, most int, nothing string) (Explanation, string) {
+	why := Explain(output)
+	switch lines := lastLines(output, most); {
+	case why.Reason != "":
+		return why, ": " + why.Reason
+	case lines == "":
+		return why, nothing
+	default:
+		return why, "; the last it wrote was " + lines
+	}
 }
 
 // lastLines are the last lines of a log that are not blank, quoted.
