@@ -106,6 +106,11 @@ func newWorker(ctx context.Context, o Options, kept records, root, snapshotter, 
 	if err != nil {
 		return nil, fmt.Errorf("the engine's worker on %s: %w", root, err)
 	}
+	folders, err := newNearby(w.CacheMgr)
+	if err != nil {
+		return nil, fmt.Errorf("the engine's worker on %s: %w", root, err)
+	}
+	w.SourceManager.Register(folders)
 	return w, nil
 }
 
