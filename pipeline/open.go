@@ -56,6 +56,7 @@ func openFor(ctx context.Context, cfg *config.Config, options Options, reference
 		}
 		s.local = server
 		connect.Redirect = map[string]string{EmbeddedHost: server.Addr()}
+		connect.Stores = map[string]string{EmbeddedHost: s.registryRoot()}
 	}
 	client, err := registry.New(connect)
 	if err != nil {

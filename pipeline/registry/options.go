@@ -31,6 +31,8 @@ type Options struct {
 	Parallel int
 	// Redirect maps host:port of a registry to where it really listens: what is meant for the one is dialled at the other.
 	Redirect map[string]string
+	// Stores maps host:port of an embedded registry that this process serves to the folder of its store.
+	Stores map[string]string
 	// Transport carries the requests at the bottom of the chain; nil: a new http.Transport.
 	Transport http.RoundTripper
 	// UserAgent is what registries see in their logs; empty: "hallmark".
