@@ -116,6 +116,7 @@ func newWorker(ctx context.Context, o Options, kept records, root, snapshotter, 
 
 func workerOptions(o Options, kept records, root, snapshotter, runtimePath string) (base.WorkerOpt, error) {
 	var opt base.WorkerOpt
+	useInflater()
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return opt, err
 	}
