@@ -3,8 +3,14 @@ package engine
 import (
 	"bytes"
 	"compress/gzip"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -65,6 +71,33 @@ func TestRuntimeIsUnpackedOnce(t *testing.T) {
 }
 
 // fakeV2 is a folder with the files that the kernel would show.
+// A binary never carries another architecture's runc.
+func TestEmbeddedRuntimeIsForThisArchitecture(t *testing.T) {
+	t.Parallel()
+	if _, err := embedded.ReadFile("runtime/" + runtime.GOARCH + "/README"); err != nil {
+		t.Errorf("the folder of this architecture is not embedded: %v", err)
+	}
+	packed, err := embedded.ReadFile(packedRuntime)
+	if errors.Is(err, fs.ErrNotExist) {
+		return // it was not built, and the engine takes one from PATH
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := make([]byte, 64) // of an ELF file; the machine stands at 18
+	if _, err := io.ReadFull(reader, head); err != nil {
+		t.Fatal(err)
+	}
+	machine := elf.Machine(binary.LittleEndian.Uint16(head[18:]))
+	if want := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH]; string(head[:4]) != elf.ELFMAG || machine != want {
+		t.Errorf("the embedded runc is for %s, not for %s", machine, runtime.GOARCH)
+	}
+}
+
 func fakeV2(t *testing.T, controllers string) cgroupsV2 {
 	t.Helper()
 	root := t.TempDir()
