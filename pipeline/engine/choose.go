@@ -133,7 +133,7 @@ func connectDocker(ctx context.Context) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket, err := host.socket()
+	socket, err := host.socket(runtime.GOOS)
 	if err != nil {
 		return nil, err
 	}

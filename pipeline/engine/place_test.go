@@ -55,3 +55,26 @@ func TestWhatToDoWithoutAnEngine(t *testing.T) {
 		}
 	}
 }
+
+func TestDockersDoorOnEachSystem(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ goos, address, socket string }{
+		{"linux", "", "/var/run/docker.sock"},
+		{"darwin", "", "/var/run/docker.sock"},
+		{"darwin", "unix:///Users/ada/.docker/run/docker.sock", "/Users/ada/.docker/run/docker.sock"},
+		{"windows", "", `\\.\pipe\docker_engine`},
+		{"windows", "npipe:////./pipe/dockerDesktopLinuxEngine", `\\.\pipe\dockerDesktopLinuxEngine`},
+		{"windows", "unix:///C:/docker.sock", "/C:/docker.sock"},
+		{"linux", "npipe:////./pipe/docker_engine", ""},
+		{"windows", "tcp://far:2376", ""},
+	} {
+		address := test.address
+		if address == "" {
+			address = usualDocker(test.goos)
+		}
+		got, err := dockerHost{address: address}.socket(test.goos)
+		if got != test.socket || (err != nil) != (test.socket == "") || err != nil && !errors.Is(err, verdict.ErrUsage) {
+			t.Errorf("%s, %q: %q, %v; want %q", test.goos, test.address, got, err, test.socket)
+		}
+	}
+}
