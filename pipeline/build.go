@@ -199,7 +199,7 @@ func (c candidate) provenance(r *run) (evidence.Build, string) {
 		dockerfile = filepath.Base(c.made.Dockerfile)
 	}
 	b := evidence.Build{
-		Dockerfile: dockerfile, Target: cfg.Target, Args: maps.Clone(cfg.Args), Platforms: c.made.Platforms,
+		Dockerfile: filepath.ToSlash(dockerfile), Target: cfg.Target, Args: maps.Clone(cfg.Args), Platforms: c.made.Platforms,
 		Builder: "https://hallmark-ci.github.io/builder/" + c.builder, Version: r.version, Invocation: r.id,
 		Started: c.made.Started, Finished: c.made.Finished,
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -14,20 +15,36 @@ import (
 // what counts is signed and lies in the registry. (The embedded registry lies below it too, and is the exception.)
 type Home string
 
-// DefaultHome is $HALLMARK_HOME, else $XDG_DATA_HOME/hallmark, else ~/.local/share/hallmark.
+// DefaultHome is $HALLMARK_HOME, else $XDG_DATA_HOME/hallmark, else ~/.local/share/hallmark, and on Windows
+// %LocalAppData%\hallmark.
 func DefaultHome() (Home, error) {
 	if dir := os.Getenv("HALLMARK_HOME"); dir != "" {
 		abs, err := filepath.Abs(dir)
 		return Home(abs), err
 	}
-	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
-		return Home(filepath.Join(dir, "hallmark")), nil
-	}
-	user, err := os.UserHomeDir()
+	dir, err := dataFolder(runtime.GOOS, os.Getenv, os.UserHomeDir)
 	if err != nil {
 		return "", fmt.Errorf("%w: finding a folder for Hallmark's data: %w. Set HALLMARK_HOME", verdict.ErrUsage, err)
 	}
-	return Home(filepath.Join(user, ".local", "share", "hallmark")), nil
+	return Home(filepath.Join(dir, "hallmark")), nil
+}
+
+// dataFolder is where a system keeps what programs write for one user on one machine.
+func dataFolder(goos string, env func(string) string, user func() (string, error)) (string, error) {
+	if dir := env("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return dir, nil
+	}
+	if dir := env("LocalAppData"); goos == "windows" && dir != "" {
+		return dir, nil
+	}
+	dir, err := user()
+	if err != nil {
+		return "", err
+	}
+	if goos == "windows" { // what LocalAppData stands for where nobody has moved it
+		return filepath.Join(dir, "AppData", "Local"), nil
+	}
+	return filepath.Join(dir, ".local", "share"), nil
 }
 
 func (h Home) registry() string     { return filepath.Join(string(h), "registry") }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline"
 	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/display"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -96,5 +97,5 @@ func width(file *os.File) int {
 
 // coloured says whether a person looks: a terminal, and nobody asked for none.
 func coloured(file *os.File) bool {
-	return term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return display.Terminal(file) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

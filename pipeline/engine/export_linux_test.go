@@ -11,7 +11,7 @@ import (
 func GroupName(root string) string { return cgroupName(root) }
 
 // Dial is for tests that put another door before the engine.
-func (e *Engine) Dial() (net.Conn, error) { return e.child.wire.dial() }
+func (e *Engine) Dial() (net.Conn, error) { return e.child.(*child).wire.dial() }
 
 // Elsewhere says of each folder that it is another one, as a path may be to an engine with mounts of its own.
 func Elsewhere(paths map[string]string) session.Attachable { return elsewhere{folders(paths)} }

@@ -19,10 +19,16 @@ import (
 type child struct {
 	wire *wire
 	cmd  *exec.Cmd
-	log  string
-	done chan struct{} // closed when the process has ended
-	err  error         // how; to be read after done
+	root string        // the engine's state folder
+	gone chan struct{} // closed when the process has ended
+	err  error         // how; to be read after gone
 }
+
+func (c *child) pid() int { return c.cmd.Process.Pid }
+
+func (c *child) done() <-chan struct{} { return c.gone }
+
+func (c *child) log() string { return logPath(c.root) }
 
 const (
 	stopWait = 6 * time.Second // more than the engine's own graces together
@@ -62,7 +68,7 @@ func spawn(root string, locked *os.File) (*child, error) {
 		Pdeathsig:  syscall.SIGKILL,
 		Setpgid:    true, // a terminal's Ctrl-C is the parent's to deal with
 	}
-	c := &child{wire: wire, cmd: cmd, log: logPath(root), done: make(chan struct{})}
+	c := &child{wire: wire, cmd: cmd, root: root, gone: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
 		// The kernel sends the parent-death signal when the thread that started the child ends, so that thread is
@@ -74,7 +80,7 @@ func spawn(root string, locked *os.File) (*child, error) {
 		}
 		started <- nil
 		c.err = cmd.Wait()
-		close(c.done)
+		close(c.gone)
 	}()
 	if err := <-started; err != nil {
 		_ = wire.conn.Close()
@@ -115,27 +121,28 @@ func childEnvironment(env []string) []string {
 	return out
 }
 
-// stop lets go of the child, which then ends by itself; one that does not is killed.
+// stop lets go of the child, which then ends by itself; one that does not is killed. Its control groups go after it.
 func (c *child) stop() {
 	_ = c.wire.conn.Close()
 	select {
-	case <-c.done:
+	case <-c.gone:
 	case <-time.After(stopWait):
 		c.kill()
 	}
+	dropGroups(c.root, detectCgroups(cgroupMount))
 }
 
 // kill ends the child, and with it its namespaces, at once.
 func (c *child) kill() {
 	_ = c.wire.conn.Close()
 	_ = c.cmd.Process.Kill()
-	<-c.done
+	<-c.gone
 }
 
 // ended says whether the process is gone, waiting a little: a broken connection is noticed before its cause.
 func (c *child) ended(wait time.Duration) bool {
 	select {
-	case <-c.done:
+	case <-c.gone:
 		return true
 	case <-time.After(wait):
 		return false
@@ -151,7 +158,7 @@ func (c *child) explain(err error) error {
 	if c.err != nil {
 		how = "it ended: " + c.err.Error()
 	}
-	if words := lastWords(c.log); words != "" {
+	if words := lastWords(c.log()); words != "" {
 		how += "; its last words: " + words
 	}
 	return fmt.Errorf("%s (%w)", how, err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
-	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -16,11 +15,6 @@ import (
 	"regexp"
 	"strconv"
 )
-
-// embedded holds runc.gz where the binary was built with it (runtime/build.sh), and the script itself always.
-//
-//go:embed runtime
-var embedded embed.FS
 
 // maxRuntime bounds what the embedded runtime may unpack to.
 const maxRuntime = 64 << 20
@@ -34,7 +28,7 @@ func resolveRuntime(root, wanted string) (path, words string, err error) {
 		}
 		return found, found, nil
 	}
-	packed, err := embedded.ReadFile("runtime/runc.gz")
+	packed, err := embedded.ReadFile(packedRuntime)
 	if err == nil {
 		path, err = unpackRuntime(filepath.Join(root, "runtime"), packed)
 		return path, "embedded runc", err

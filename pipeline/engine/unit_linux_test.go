@@ -3,42 +3,18 @@ package engine
 import (
 	"bytes"
 	"compress/gzip"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 )
-
-var testKey = []byte("0123456789abcdef0123456789abcdef")
-
-func TestOrderTravelsSealed(t *testing.T) {
-	t.Parallel()
-	sealed := seal(testKey, []byte(`{"token":"T","limits":{"memory":5}}`))
-	ask, env, err := takeOrder(testKey, []string{"A=b", orderVariable + "=" + sealed, "C=d"})
-	if err != nil || ask == nil || ask.Token != "T" || ask.Limits.Memory != 5 || !slices.Equal(env, []string{"A=b", "C=d"}) {
-		t.Errorf("got %+v, %q, %v", ask, env, err)
-	}
-	if ask, env, err := takeOrder(testKey, []string{"A=b"}); ask != nil || err != nil || len(env) != 1 {
-		t.Errorf("without an order: %+v, %q, %v", ask, env, err)
-	}
-	for _, forged := range []string{seal([]byte("another key"), []byte("{}")), sealed + "A", "x" + sealed, "e30.", ".", "no", seal(testKey, []byte("not JSON"))} {
-		if _, _, err := takeOrder(testKey, []string{orderVariable + "=" + forged}); err == nil {
-			t.Errorf("%q was accepted", forged)
-		}
-	}
-}
-
-func FuzzUnseal(f *testing.F) {
-	good := seal(testKey, []byte(`{"token":"T"}`))
-	f.Add(good)
-	f.Add("a.b")
-	f.Fuzz(func(t *testing.T, text string) {
-		if ask, err := unseal(testKey, text); err == nil && text != good {
-			t.Errorf("%q was accepted as %+v", text, ask)
-		}
-	})
-}
 
 func TestRuntimeVersions(t *testing.T) {
 	t.Parallel()
@@ -95,6 +71,33 @@ func TestRuntimeIsUnpackedOnce(t *testing.T) {
 }
 
 // fakeV2 is a folder with the files that the kernel would show.
+// A binary never carries another architecture's runc.
+func TestEmbeddedRuntimeIsForThisArchitecture(t *testing.T) {
+	t.Parallel()
+	if _, err := embedded.ReadFile("runtime/" + runtime.GOARCH + "/README"); err != nil {
+		t.Errorf("the folder of this architecture is not embedded: %v", err)
+	}
+	packed, err := embedded.ReadFile(packedRuntime)
+	if errors.Is(err, fs.ErrNotExist) {
+		return // it was not built, and the engine takes one from PATH
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := make([]byte, 64) // of an ELF file; the machine stands at 18
+	if _, err := io.ReadFull(reader, head); err != nil {
+		t.Fatal(err)
+	}
+	machine := elf.Machine(binary.LittleEndian.Uint16(head[18:]))
+	if want := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH]; string(head[:4]) != elf.ELFMAG || machine != want {
+		t.Errorf("the embedded runc is for %s, not for %s", machine, runtime.GOARCH)
+	}
+}
+
 func fakeV2(t *testing.T, controllers string) cgroupsV2 {
 	t.Helper()
 	root := t.TempDir()

@@ -12,7 +12,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"time"
 )
 
 // hold is process 1 of a container that starts nothing of the image's: it goes on until it is killed, and takes in what
@@ -123,21 +122,4 @@ func sum(path string) (Report, error) {
 		return Report{}, err
 	}
 	return Report{Body: hex.EncodeToString(hash.Sum(nil))}, nil
-}
-
-// HoldArgs are the arguments, verb included, of a process that goes on until the container ends.
-func HoldArgs() []string { return []string{Verb, "hold"} }
-
-// CopyArgs are the arguments, verb included, that copy a folder to the first of the places that is not there. The report's
-// body is that place.
-func CopyArgs(from string, places ...string) []string {
-	return append([]string{Verb, "copy", "--", from}, places...)
-}
-
-// SumArgs are the arguments, verb included, that ask for the SHA-256 of a file; it is the report's body.
-func SumArgs(path string) []string { return []string{Verb, "sum", "--", path} }
-
-// ScriptArgs are those of RunArgs for a command that may leave programs behind: they live on, and do not hold it up.
-func ScriptArgs(within time.Duration, command ...string) []string {
-	return append([]string{Verb, "run", "-leaves", "-within", within.String(), "--"}, command...)
 }

@@ -14,9 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Verb is the hidden verb under which the program is to call Main; Start runs os.Executable with it.
-const Verb = "__engine"
-
 // Descriptors that the parent passes on.
 const (
 	wireDescriptor = 3
