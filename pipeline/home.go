@@ -40,6 +40,9 @@ func (h Home) journals() string     { return filepath.Join(string(h), "journals"
 // run is where one run leaves its report and logs.
 func (h Home) run(id string) string { return filepath.Join(string(h), "runs", id) }
 
+// Run is where one run leaves its report and logs.
+func (h Home) Run(id string) string { return h.run(id) }
+
 // Bill is where a run leaves its bill of materials, in CycloneDX.
 func (h Home) Bill(id string) string { return filepath.Join(h.run(id), "sbom.cdx.json") }
 

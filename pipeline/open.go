@@ -97,6 +97,10 @@ func (s *surroundings) lookUp(ctx context.Context, ref string) (subject.Subject,
 	return found, err
 }
 
+// Repository is host/path of the image that a configuration or a person names; without a host it is one of the embedded
+// registry.
+func Repository(image string) string { return repositoryOf(image) }
+
 // repositoryOf is host/path of an image name, which without a host is one of the embedded registry.
 func repositoryOf(image string) string {
 	host, _, hasPath := strings.Cut(image, "/")

@@ -101,7 +101,7 @@ func (g *gitHub) Annotate(n Annotation) {
 func (g *gitHub) Mask(value string) { g.say(func(a *actions.Action) { a.AddMask(value) }) }
 
 func (g *gitHub) Output(name, value string) {
-	value = strings.ReplaceAll(foreign.Line(value), githubDelimiter, "")
+	value = strings.ReplaceAll(foreign.Text(value), githubDelimiter, "")
 	g.file("GITHUB_OUTPUT", func(a *actions.Action) { a.SetOutput(name, value) })
 }
 
