@@ -25,6 +25,7 @@ type run struct {
 	started time.Time
 	key     *opening
 	book    *book
+	compare bool // with golden
 }
 
 // begin opens what a run needs, and finds out what would stop it later: a folder that cannot be written, a registry that
@@ -41,7 +42,7 @@ func begin(ctx context.Context, cfg *config.Config, options Options) (*run, erro
 		return nil, err
 	}
 	now := time.Now()
-	r := &run{id: newRunID(now), owner: owner(), started: now, key: newOpening(cfg.Sign), book: newBook(options.Skip)}
+	r := &run{id: newRunID(now), owner: owner(), started: now, key: newOpening(cfg.Sign), book: newBook(options.Skip), compare: options.Compare}
 	if options.RunID != "" {
 		r.id = options.RunID
 	}

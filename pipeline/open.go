@@ -27,6 +27,8 @@ type Options struct {
 	CI ci.Facts
 	// Skip are steps that a run shall leave out, each with the reason that is told for it; see Skipping.
 	Skip map[string]string
+	// Compare asks which findings golden does not have, for the report.
+	Compare bool
 	// RunID names the run; empty: a new name. Whoever cleans up after it wants to know the name before it begins.
 	RunID string
 }

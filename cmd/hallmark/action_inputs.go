@@ -165,7 +165,7 @@ func (s *step) load() error {
 	if s.options, err = s.app.options(); err != nil {
 		return err
 	}
-	s.options.CI, s.options.RunID = s.facts, pipeline.NewRunID()
+	s.options.CI, s.options.RunID, s.options.Compare = s.facts, pipeline.NewRunID(), true
 	if s.options.Skip, err = pipeline.Skipping(s.in.only, s.in.skip); err != nil {
 		return err
 	}

@@ -213,7 +213,7 @@ func (t *teller) broken(rep *report.Report, cfg *config.Config) {
 
 func (t *teller) summary(rep *report.Report) {
 	var text bytes.Buffer
-	if err := report.Markdown(&text, *rep); err != nil {
+	if err := report.Summary(&text, *rep); err != nil {
 		t.note(err.Error())
 		return
 	}

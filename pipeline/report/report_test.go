@@ -43,6 +43,8 @@ func TestRenderings(t *testing.T) {
 		"colour.txt": func(w io.Writer, r Report) error { return Board(w, r, 80, true) },
 		"json":       JSON,
 		"md":         Markdown,
+		"summary.md": Summary,
+		"sarif":      func(w io.Writer, r Report) error { return SARIF(w, r, "images/Dockerfile") },
 		"html":       HTML,
 	}
 	for name, sample := range samples {
