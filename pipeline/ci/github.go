@@ -75,6 +75,7 @@ func (g *gitHub) Close() {
 }
 
 func (g *gitHub) Annotate(n Annotation) {
+	n = titled(n)
 	fields := map[string]string{"title": oneLine(n.Title, githubTitle)}
 	if n.File != "" {
 		fields["file"] = oneLine(n.File, githubMessage)
@@ -84,7 +85,7 @@ func (g *gitHub) Annotate(n Annotation) {
 			}
 		}
 	}
-	message := foreign.Bound(foreign.Text(n.Message), githubMessage)
+	message := severalLines(n.Message, githubMessage)
 	g.say(func(a *actions.Action) {
 		a = a.WithFieldsMap(fields)
 		switch n.Level {
@@ -101,8 +102,16 @@ func (g *gitHub) Annotate(n Annotation) {
 func (g *gitHub) Mask(value string) { g.say(func(a *actions.Action) { a.AddMask(value) }) }
 
 func (g *gitHub) Output(name, value string) {
-	value = strings.ReplaceAll(foreign.Text(value), githubDelimiter, "")
+	value = undelimited(foreign.Text(value))
 	g.file("GITHUB_OUTPUT", func(a *actions.Action) { a.SetOutput(name, value) })
+}
+
+// undelimited is a value that cannot end itself, also where taking the delimiter out makes another one of what is left.
+func undelimited(value string) string {
+	for strings.Contains(value, githubDelimiter) {
+		value = strings.ReplaceAll(value, githubDelimiter, "")
+	}
+	return value
 }
 
 func (g *gitHub) Summary(markdown string) {
@@ -111,19 +120,20 @@ func (g *gitHub) Summary(markdown string) {
 	if info, err := os.Stat(g.env("GITHUB_STEP_SUMMARY")); err == nil {
 		room -= int(info.Size())
 	}
-	if len(markdown) > room {
-		const more = "\n\n…and more: see the report.\n"
-		markdown = foreign.Bound(markdown, max(room-len(more), 0))
+	const more = "\n\n…and more: see the report.\n"
+	switch {
+	case room <= len(more)+len(foreign.Ellipsis):
+		return
+	case len(markdown) > room:
+		markdown = foreign.Bound(markdown, room-len(more)-len(foreign.Ellipsis))
 		markdown = markdown[:strings.LastIndexByte(markdown, '\n')+1] + more
 	}
-	if room > 0 {
-		g.file("GITHUB_STEP_SUMMARY", func(a *actions.Action) { a.AddStepSummary(secret.Redact(markdown)) })
-	}
+	g.file("GITHUB_STEP_SUMMARY", func(a *actions.Action) { a.AddStepSummary(secret.Redact(markdown)) })
 }
 
 // SaveState keeps a value for the action's post step.
 func (g *gitHub) SaveState(name, value string) {
-	value = strings.ReplaceAll(foreign.Line(value), githubDelimiter, "")
+	value = undelimited(foreign.Line(value))
 	g.file("GITHUB_STATE", func(a *actions.Action) { a.SaveState(name, value) })
 }
 

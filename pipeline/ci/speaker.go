@@ -58,6 +58,14 @@ func Speak(system System, w io.Writer, env Env) Speaker {
 	switch system {
 	case GitHub:
 		return newGitHub(guard, env)
+	case GitLab:
+		return newGitLab(guard)
+	case Azure:
+		return newAzure(guard, env)
+	case TeamCity:
+		return newTeamCity(guard)
+	case Buildkite:
+		return newBuildkite(guard)
 	default:
 		return &plain{guard: guard}
 	}
@@ -76,5 +84,19 @@ func (p *plain) Summary(string)      {}
 func (p *plain) Finish(bool, string) {}
 func (p *plain) Err() error          { return p.guard.Flush() }
 
-// oneLine is a text that a command carries: of one line, without control characters, of at most so many bytes.
-func oneLine(text string, most int) string { return foreign.Bound(foreign.Line(text), most) }
+// oneLine is a text that a command carries: of one line, without control characters, of at most so many bytes, and itself
+// no command to a system that looks for them anywhere in a line.
+func oneLine(text string, most int) string { return foreign.Bound(Harmless(foreign.Line(text)), most) }
+
+// severalLines is oneLine for texts whose line ends a command can carry.
+func severalLines(text string, most int) string {
+	return foreign.Bound(Harmless(foreign.Text(text)), most)
+}
+
+// titled is an annotation that has a title.
+func titled(n Annotation) Annotation {
+	if n.Title == "" {
+		n.Title = "Hallmark"
+	}
+	return n
+}
