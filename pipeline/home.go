@@ -57,6 +57,12 @@ func (h Home) journals() string     { return filepath.Join(string(h), "journals"
 // run is where one run leaves its report and logs.
 func (h Home) run(id string) string { return filepath.Join(string(h), "runs", id) }
 
+// Run is where one run leaves its report and logs.
+func (h Home) Run(id string) string { return h.run(id) }
+
+// Bill is where a run leaves its bill of materials, in CycloneDX.
+func (h Home) Bill(id string) string { return filepath.Join(h.run(id), "sbom.cdx.json") }
+
 // layout is the OCI layout that builds of one image from one context share, so that a build copies only new blobs.
 func (h Home) layout(image, context string) string {
 	sum := sha256.Sum256([]byte(image + "\x00" + context))

@@ -30,6 +30,7 @@ var storeys = []struct {
 	{"pipeline/report", 1},
 	{"pipeline/config", 2},
 	{"pipeline/display", 2},
+	{"pipeline/ci", 2},
 	{"policies", 1},
 	{"pipeline/build", 2},
 	{"pipeline/check", 2},

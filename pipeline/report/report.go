@@ -61,13 +61,15 @@ type Report struct {
 
 	Engine   Engine            `json:"engine,omitzero"`
 	Findings []verdict.Finding `json:"findings"`
-	Packs    []Pack            `json:"packs,omitempty"`
-	Waivers  []verdict.Waiver  `json:"waivers,omitempty"` // every waiver of the configuration, used or not
-	Scan     Scan              `json:"scan,omitzero"`
-	Layers   []Layer           `json:"layers,omitempty"`
-	Upload   Upload            `json:"upload,omitzero"`
-	Launches []Launch          `json:"launches,omitempty"`
-	Evidence []Evidence        `json:"evidence,omitempty"`
+	// Before is what golden was before the run, where the findings were compared with it.
+	Before   *Before          `json:"before,omitempty"`
+	Packs    []Pack           `json:"packs,omitempty"`
+	Waivers  []verdict.Waiver `json:"waivers,omitempty"` // every waiver of the configuration, used or not
+	Scan     Scan             `json:"scan,omitzero"`
+	Layers   []Layer          `json:"layers,omitempty"`
+	Upload   Upload           `json:"upload,omitzero"`
+	Launches []Launch         `json:"launches,omitempty"`
+	Evidence []Evidence       `json:"evidence,omitempty"`
 	// Notes are sentences that people should not miss, also in the shortest rendering: "the vulnerability database is a demonstration".
 	Notes []string `json:"notes,omitempty"`
 }
