@@ -76,6 +76,7 @@ func TestBlobsArePlaced(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() { _ = server.Close() })
 			client := newClient(t, registry.Options{Stores: map[string]string{server.Addr(): root}})
 			dir, img := inLayout(t, onDisk(t, 5000, 1))
 			layers, err := img.Layers()
