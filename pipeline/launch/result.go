@@ -32,6 +32,8 @@ type Result struct {
 	LogTail    string         `json:"log_tail,omitempty"`
 	Started    time.Time      `json:"started"`
 	Finished   time.Time      `json:"finished"`
+
+	usage bool // whoever wrote the settings must change them first
 }
 
 // ProbeResult is the answer to one probe and what it amounts to.
@@ -56,7 +58,7 @@ func (r *Result) Err() error {
 		return nil
 	}
 	cause := errors.New(r.Reason)
-	if r.Code == CodeConfiguration {
+	if r.usage {
 		cause = misconfigured(r.Reason)
 	}
 	return &verdict.Error{
@@ -98,4 +100,5 @@ func (r *Result) Findings() []verdict.Finding {
 
 func (r *Result) fail(e *Error) {
 	r.Verdict, r.Code, r.Reason, r.Remedy = e.Verdict, e.Code, e.Reason, e.Remedy
+	r.usage = e.Verdict == verdict.Inconclusive && (e.Code == CodeConfiguration || errors.Is(e, verdict.ErrUsage))
 }

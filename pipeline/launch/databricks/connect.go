@@ -24,12 +24,12 @@ import (
 // silent takes what the SDK logs: at its lowest level whole requests, with what they carry.
 type silent struct{}
 
-func (silent) Enabled(context.Context, logger.Level) bool    { return false }
-func (silent) Tracef(context.Context, string, ...any)        {}
-func (silent) Debugf(context.Context, string, ...any)        {}
-func (silent) Infof(context.Context, string, ...any)         {}
-func (silent) Warnf(context.Context, string, ...any)         {}
-func (silent) Errorf(context.Context, string, ...any)        {}
+func (silent) Enabled(context.Context, logger.Level) bool { return false }
+func (silent) Tracef(context.Context, string, ...any)     {}
+func (silent) Debugf(context.Context, string, ...any)     {}
+func (silent) Infof(context.Context, string, ...any)      {}
+func (silent) Warnf(context.Context, string, ...any)      {}
+func (silent) Errorf(context.Context, string, ...any)     {}
 
 // The SDK reads its logger without a lock, wherever it works: it must be set before anything else.
 func init() { logger.DefaultLogger = silent{} }

@@ -99,11 +99,11 @@ var scriptKinds = []string{"workspace", "volumes", "dbfs", "s3", "abfss", "gcs",
 
 // Bounds of the platform.
 const (
-	maxTags       = 45
-	maxTagKey     = 127
-	maxTagValue   = 255
-	minAutoend    = 10 * time.Minute
-	maxAutoend    = 10000 * time.Minute
+	maxTags        = 45
+	maxTagKey      = 127
+	maxTagValue    = 255
+	minAutoend     = 10 * time.Minute
+	maxAutoend     = 10000 * time.Minute
 	defaultAutoend = 30 * time.Minute
 )
 
