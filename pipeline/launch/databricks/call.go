@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -141,7 +142,7 @@ func (w *workspace) explain(doing string, err error) error {
 	known := &launch.Error{Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: doing + ": " + said(err), Cause: err}
 	again := false
 	switch code := status(err); {
-	case code == http.StatusUnauthorized:
+	case code == http.StatusUnauthorized, code == http.StatusForbidden && badToken.MatchString(answered(err)):
 		known.Code = launch.CodeConfiguration
 		known.Reason = doing + ": " + w.name() + " does not accept who asks (" + w.authentication() + ")" + answered(err)
 		known.Remedy = "Renew the token or the secret that DATABRICKS_… variables or the profile of .databrickscfg hold, and see that they belong to this workspace"
@@ -168,6 +169,9 @@ func (w *workspace) explain(doing string, err error) error {
 	}
 	return &fault{of: known, again: again}
 }
+
+// badToken is how the platform refuses a token that it does not know, with the status of a missing right.
+var badToken = regexp.MustCompile(`(?i)invalid (?:access )?token|token (?:is |has )?(?:been )?(?:expired|revoked|disabled)`)
 
 func answered(err error) string {
 	if answer := (*apierr.APIError)(nil); errors.As(err, &answer) {

@@ -21,6 +21,7 @@ import (
 const (
 	deleteWithin  = 90 * time.Second
 	destroyWithin = 5 * time.Second
+	lookWithin    = 10 * time.Second
 	eventsWithin  = 20 * time.Second
 )
 
@@ -111,7 +112,7 @@ func (c *cluster) wasPulled(ctx context.Context) error {
 		if c.url.trial {
 			remember(o.Memory, c.space.host, true)
 		}
-		c.pulled = c.spec.Subject.Digest
+		c.got(c.spec.Subject.Digest)
 		return nil
 	}
 	if len(c.plan.urls) > 1 { // the other form was refused, this one was not
@@ -130,8 +131,14 @@ func (c *cluster) wasPulled(ctx context.Context) error {
 			Remedy: "Run again, and find out who else writes staging tags",
 		}}
 	}
-	c.pulled = digest // before the launch and after it
+	c.got(digest) // before the launch and after it
 	return nil
+}
+
+func (c *cluster) got(digest string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pulled = digest
 }
 
 // imageRefused says that a launch ended because of the image's URL, as far as can be told.
@@ -202,10 +209,11 @@ func (w *workspace) remove(ctx context.Context, id string) error {
 	return err
 }
 
-func (t *Target) doubtful() {
+// doubtful notes whether there may be a cluster that nobody knows.
+func (t *Target) doubtful(is bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.doubt = true
+	t.doubt = is
 }
 
 func (t *Target) inDoubt() bool {

@@ -3,6 +3,7 @@ package databricks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -35,7 +36,7 @@ func (c *cluster) run(ctx context.Context, language compute.Language, code strin
 	done, err := c.finished(ctx, shell, command)
 	if ctx.Err() != nil {
 		c.stop(ctx, language, shell, command)
-		return nil, context.Cause(ctx)
+		return nil, c.outOfTime(ctx)
 	}
 	if err != nil {
 		return nil, c.orDead(ctx, err)
@@ -52,6 +53,30 @@ func (c *cluster) run(ctx context.Context, language compute.Language, code strin
 		}, again: true}
 	}
 	return done.Results, nil
+}
+
+// outOfTime is the error of a command whose time is over: the cluster's death where it has died, the workspace's silence
+// where that does not answer any more, else the deadline, for which the command answers.
+func (c *cluster) outOfTime(ctx context.Context) error {
+	err := context.Cause(ctx)
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin)
+	defer cancel()
+	now, unseen := c.look(looking)
+	switch {
+	case looking.Err() != nil:
+		return &fault{of: &launch.Error{
+			Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: fmt.Sprintf("%s stopped answering while a command ran", c.space.name()),
+			Remedy: "Check the network between here and the workspace, and run the same command again",
+		}, again: true}
+	case unseen != nil:
+		return unseen
+	case now.State == compute.StateTerminated, now.State == compute.StateError, now.State == compute.StateTerminating:
+		return c.why(ctx, now)
+	}
+	return err
 }
 
 // finished waits for a command.

@@ -138,7 +138,7 @@ func (c *cluster) createOnce(ctx context.Context, flag bool) error {
 		got.err = &fault{of: &launch.Error{Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: doing + ": the workspace answers without a cluster's id", Remedy: "Run the same command again"}, again: true}
 	}
 	if !refused(got.err) { // it may have been created all the same
-		c.target.doubtful()
+		c.target.doubtful(true)
 		c.abandon(ctx)
 	}
 	return got.err
@@ -180,10 +180,12 @@ func (c *cluster) abandon(ctx context.Context) {
 			c.event("clusters of this run cannot be looked for (%v); hallmark cleanup --run %s ends them", err, c.spec.RunID)
 			return
 		}
+		others := 0
 		for _, other := range found {
-			if other.ClusterId == c.ID() {
+			if other.ClusterId == c.known() {
 				continue
 			}
+			others++
 			if err := c.space.remove(ctx, other.ClusterId); err != nil {
 				c.event("the cluster %s, whose creation was never answered, cannot be deleted: %v", other.ClusterId, err)
 				continue
@@ -191,7 +193,8 @@ func (c *cluster) abandon(ctx context.Context) {
 			task.Notef("The cluster %s, whose creation was never answered, is deleted", other.ClusterId)
 			c.event("the cluster %s, whose creation was never answered, was found by its tag and deleted", other.ClusterId)
 		}
-		if len(found) > 0 {
+		if others > 0 {
+			c.target.doubtful(false)
 			return
 		}
 	}

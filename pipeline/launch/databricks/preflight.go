@@ -124,7 +124,7 @@ func (f *findings) err(w *workspace, checks int) error {
 			if first == nil {
 				first = e
 			}
-			if code := status(e.of.Cause); code == http.StatusUnauthorized || code == 0 || code >= 500 || code == http.StatusTooManyRequests {
+			if code := status(e.of.Cause); code == http.StatusUnauthorized || badToken.MatchString(answered(e.of.Cause)) || code == 0 || code >= 500 || code == http.StatusTooManyRequests {
 				return e // all others would say the same
 			}
 			p.reason, p.remedy = e.of.Reason, e.of.Remedy

@@ -45,6 +45,7 @@ type server struct {
 	deleted  []string
 	requests []string
 	scripts  map[string][]answer
+	kept     *[]createBody
 }
 
 type madeCluster struct {
@@ -267,6 +268,9 @@ func (s *server) cluster(w http.ResponseWriter, r *http.Request, what string) {
 			made.end, s.ends = s.ends[0], s.ends[1:]
 		}
 		s.clusters[id], s.order = made, append(s.order, id)
+		if s.kept != nil {
+			*s.kept = append(*s.kept, body)
+		}
 		write(w, http.StatusOK, map[string]any{"cluster_id": id})
 	case "get":
 		c := s.clusters[s.query(r, "cluster_id").Get("cluster_id")]
@@ -529,4 +533,16 @@ func testSpec(probes ...launch.Probe) launch.Spec {
 
 func python(code, contains string) launch.Probe {
 	return launch.Probe{Kind: launch.Python, Code: code, Contains: contains}
+}
+
+// keepBodies adds what clusters are created from to a list, until the returned function is called.
+func (s *server) keepBodies(to *[]createBody) (stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = to
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.kept = nil
+	}
 }
