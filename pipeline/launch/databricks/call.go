@@ -42,6 +42,9 @@ func (w *workspace) call(ctx context.Context, doing string, may repeat, request 
 		if err == nil {
 			return nil
 		}
+		if _, set := ctx.Deadline(); set && strings.Contains(err.Error(), "rate limiter") {
+			<-ctx.Done() // the SDK's limiter says early that it will be too late
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

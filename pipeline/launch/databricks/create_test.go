@@ -21,7 +21,7 @@ func created(t *testing.T, s *server, o Options) (*launch.Result, []createBody) 
 	var bodies []createBody
 	keep := s.keepBodies(&bodies)
 	defer keep()
-	result := run(t, o, testSpec(python("1", "")))
+	result := run(t, o, testSpec(python("1", "100")))
 	return result, bodies
 }
 

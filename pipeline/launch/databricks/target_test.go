@@ -18,6 +18,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	_ = os.Setenv("DATABRICKS_TOKEN", testToken)
+	_ = os.Setenv("DATABRICKS_RATE_LIMIT", "1000") // the SDK's own; tests do not sleep between requests
 	_ = os.Setenv("DATABRICKS_CONFIG_FILE", "/nonexistent/databrickscfg")
 	os.Exit(m.Run())
 }
