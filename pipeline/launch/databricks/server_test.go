@@ -184,13 +184,14 @@ func (s *server) doneAndLost(w http.ResponseWriter, r *http.Request) bool {
 
 // hangs never answers, until the caller has gone.
 func hangs(_ http.ResponseWriter, r *http.Request) bool {
-	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
 	return true
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := r.Method + " " + r.URL.Path
+	sent, _ := io.ReadAll(r.Body) // before whoever sent it may be interrupted
+	r.Body = io.NopCloser(bytes.NewReader(sent))
 	s.mu.Lock()
 	s.requests = append(s.requests, name)
 	var next answer
