@@ -79,7 +79,7 @@ func pauseAfter(err error, try int, may repeat) (time.Duration, bool) {
 	case errors.As(err, &answer):
 		return pause, bool(may) && answer.StatusCode >= 500 && answer.StatusCode != http.StatusNotImplemented && try <= mostRetries
 	}
-	return pause, bool(may) && unanswered(err) && try <= mostRetries
+	return pause, bool(may) && unanswered(err) && !noToken(err) && try <= mostRetries
 }
 
 func retryAfterSet(answer *apierr.APIError) bool { _, set := retryAfter(answer); return set }
@@ -122,12 +122,23 @@ func inWords(answer *apierr.APIError) string {
 	return ""
 }
 
-// status is the HTTP status of an answer; 0: there was none.
+// status is the HTTP status of an answer; 0: there was none. Who gives out tokens answers, too.
 func status(err error) int {
 	if answer := (*apierr.APIError)(nil); errors.As(err, &answer) {
 		return answer.StatusCode
 	}
+	if noToken(err) {
+		return http.StatusUnauthorized // whatever is wrong with the request: it was for a token
+	}
 	return 0
+}
+
+// noToken says that no token is given out.
+func noToken(err error) bool {
+	if errors.As(err, new(*broken)) {
+		return false
+	}
+	return errors.Is(err, apierr.ErrBadRequest) || errors.Is(err, apierr.ErrUnauthenticated) || errors.Is(err, apierr.ErrPermissionDenied) || errors.Is(err, apierr.ErrNotFound)
 }
 
 // gone says that what was asked about is not there.
@@ -179,6 +190,9 @@ var badToken = regexp.MustCompile(`(?i)invalid (?:access )?token|token (?:is |ha
 func answered(err error) string {
 	if answer := (*apierr.APIError)(nil); errors.As(err, &answer) {
 		return inWords(answer)
+	}
+	if noToken(err) {
+		return ": no token is given out (" + whatBroke(err) + ")"
 	}
 	return ""
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -194,5 +193,3 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
-
-var _ = http.MethodGet

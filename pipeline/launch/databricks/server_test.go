@@ -48,6 +48,9 @@ type server struct {
 	requests []string
 	scripts  map[string][]answer
 	kept     *[]createBody
+	token    string
+	open     answer // what is answered before anybody has shown a token
+	message  string // added to all state messages
 }
 
 type madeCluster struct {
@@ -56,6 +59,8 @@ type madeCluster struct {
 	states []string
 	end    map[string]any
 	looks  int
+
+	message string
 }
 
 type madeContext struct {
@@ -110,7 +115,7 @@ type createBody struct {
 func newServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{
-		t: t,
+		t: t, token: testToken,
 		user: map[string]any{
 			"userName": "ci@example.com", "active": true,
 			"entitlements": []map[string]any{{"value": "workspace-access"}, {"value": "allow-cluster-create"}},
@@ -206,7 +211,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, http.StatusOK, map[string]any{"oidc_endpoint": s.http.URL + "/oidc", "workspace_id": "4711", "host_type": "workspace"})
 		return
 	}
-	if got := r.Header.Get("Authorization"); got != "Bearer "+testToken {
+	if s.open != nil && s.open(w, r) {
+		return
+	}
+	if got := r.Header.Get("Authorization"); got != "Bearer "+s.token {
 		write(w, http.StatusUnauthorized, map[string]any{"error_code": "UNAUTHENTICATED", "message": "Credential was not sent or was of an unsupported type"})
 		return
 	}
@@ -266,7 +274,7 @@ func (s *server) cluster(w http.ResponseWriter, r *http.Request, what string) {
 		var body createBody
 		s.body(r, &body)
 		id := fmt.Sprintf("1122-%06d-abcdefgh", len(s.order)+1)
-		made := &madeCluster{id: id, body: body, states: []string{"PENDING", "PENDING", "RUNNING"}}
+		made := &madeCluster{id: id, body: body, message: s.message, states: []string{"PENDING", "PENDING", "RUNNING"}}
 		if len(s.states) > 0 {
 			made.states, s.states = s.states[0], s.states[1:]
 		}
@@ -320,7 +328,7 @@ func (s *server) cluster(w http.ResponseWriter, r *http.Request, what string) {
 
 func (c *madeCluster) details(state string) map[string]any {
 	d := map[string]any{
-		"cluster_id": c.id, "cluster_name": c.body.ClusterName, "state": state, "state_message": "the message of " + state, "custom_tags": c.body.CustomTags,
+		"cluster_id": c.id, "cluster_name": c.body.ClusterName, "state": state, "state_message": "the message of " + state + c.message, "custom_tags": c.body.CustomTags,
 		"docker_image": c.body.DockerImage, "start_time": 1,
 	}
 	if c.end != nil && (state == "TERMINATED" || state == "TERMINATING" || state == "ERROR") {

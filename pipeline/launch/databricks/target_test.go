@@ -1,8 +1,8 @@
 package databricks
 
 import (
-	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,8 +19,15 @@ func TestMain(m *testing.M) {
 	}
 	_ = os.Setenv("DATABRICKS_TOKEN", testToken)
 	_ = os.Setenv("DATABRICKS_RATE_LIMIT", "1000") // the SDK's own; tests do not sleep between requests
-	_ = os.Setenv("DATABRICKS_CONFIG_FILE", "/nonexistent/databrickscfg")
-	os.Exit(m.Run())
+	folder, err := os.MkdirTemp("", "databricks-test-")
+	if err != nil {
+		panic(err)
+	}
+	profiles.path = filepath.Join(folder, "databrickscfg")
+	_ = os.Setenv("DATABRICKS_CONFIG_FILE", profiles.path)
+	code := m.Run()
+	_ = os.RemoveAll(folder)
+	os.Exit(code)
 }
 
 func run(t *testing.T, o Options, spec launch.Spec) *launch.Result {
@@ -56,5 +63,3 @@ func TestLaunchPasses(t *testing.T) {
 		}
 	}
 }
-
-var _ = context.Background
