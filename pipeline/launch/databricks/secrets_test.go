@@ -78,11 +78,29 @@ func (r *recorder) Event(e progress.Event) {
 	_ = json.NewEncoder(&r.all).Encode(e)
 }
 
+// locked is a buffer for several writers.
+type locked struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.String()
+}
+
 // A workspace that repeats every secret wherever it can: none is to be seen anywhere.
 func TestSecretsAreNowhere(t *testing.T) {
 	t.Parallel()
-	var logged bytes.Buffer
-	log.SetOutput(&logged) // where the SDK's own logger writes to
+	logged := &locked{}
+	log.SetOutput(logged) // where the SDK's own logger writes to
 	planted := []string{plantedSecret, plantedBearer, plantedPassword, base64.StdEncoding.EncodeToString([]byte("client-1:" + plantedSecret))}
 	all := strings.Join(planted[:3], " ")
 	password := filepath.Join(t.TempDir(), "password")
@@ -176,7 +194,7 @@ func TestLoggingIn(t *testing.T) {
 	o := s.options()
 	o.Host, o.Profile = "", "wrong-secret"
 	result := run(t, o, testSpec())
-	if result.Verdict != verdict.Inconclusive || result.Code != launch.CodeConfiguration || strings.Contains(result.Reason, "planted") || !strings.Contains(result.Remedy, "DATABRICKS_TOKEN") {
+	if result.Verdict != verdict.Inconclusive || result.Code != launch.CodeConfiguration || strings.Contains(result.Reason, "planted") || !strings.Contains(result.Remedy, "DATABRICKS_") {
 		t.Errorf("%s (%s): %s. %s", result.Verdict, result.Code, result.Reason, result.Remedy)
 	}
 	o.Profile = "nobody-wrote-it"
