@@ -46,6 +46,9 @@ leave nothing behind.`,
 				swept, err = pipeline.Cleanup(ctx, cfg, with, os.Getenv)
 				return err
 			})
+			if err != nil && len(swept) == 0 {
+				return err
+			}
 			if shown := a.showSwept(swept, asJSON); shown != nil {
 				return errors.Join(shown, err)
 			}

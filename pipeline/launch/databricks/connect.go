@@ -66,17 +66,14 @@ func connect(ctx context.Context, options Options) (*workspace, error) {
 	cfg.HostMetadataResolver = func(_ context.Context, host string) (*config.HostMetadata, error) {
 		return cfg.DefaultHostMetadataResolver()(ctx, host)
 	}
-	resolved := make(chan error, 1)
-	go func() { resolved <- cfg.EnsureResolved() }()
-	select {
-	case err := <-resolved:
-		if err != nil {
-			return nil, configuration("the settings for Databricks cannot be used: "+short(err), "Correct the profile in .databrickscfg, or the variables DATABRICKS_… of the environment")
-		}
-	case <-ctx.Done():
+	err := outlived(ctx, cfg.EnsureResolved)
+	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	maskSecrets(cfg)
+	if err != nil {
+		return nil, configuration("the settings for Databricks cannot be used: "+short(err), "Correct the profile in .databrickscfg, or the variables DATABRICKS_… of the environment")
+	}
 	if cfg.Host == "" && cfg.AzureResourceID == "" {
 		return nil, configuration("no workspace is named", "Set launch.databricks.host, or DATABRICKS_HOST, or name a profile of .databrickscfg in launch.databricks.profile")
 	}
@@ -91,11 +88,27 @@ func connect(ctx context.Context, options Options) (*workspace, error) {
 	if err != nil {
 		return nil, configuration(short(err), "")
 	}
-	return &workspace{
+	space := &workspace{
 		clusters: compute.NewClusters(speaker), commands: compute.NewCommandExecution(speaker),
 		policies: compute.NewClusterPolicies(speaker), pools: compute.NewInstancePools(speaker),
 		client: speaker, host: cfg.Host, wire: w, wait: options.wait,
-	}, nil
+	}
+	// Once, here, and not in each of the first requests.
+	return space, space.call(ctx, "logging in to "+space.name(), harmless, func(ctx context.Context) error {
+		return outlived(ctx, func() error { return cfg.Authenticate(&http.Request{Header: http.Header{}}) })
+	})
+}
+
+// outlived waits for work that takes no context, and gives it up with ctx.
+func outlived(ctx context.Context, work func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // maskSecrets hides what the SDK has found to log in with.
@@ -139,11 +152,10 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// broken is a connection that failed.
+// broken is a connection that failed. It hides its cause, by which the SDK would decide to repeat the request.
 type broken struct{ cause error }
 
 func (b *broken) Error() string { return "the connection failed" }
-func (b *broken) Unwrap() error { return b.cause }
 
 // unanswered says that nobody knows whether a request was carried out.
 func unanswered(err error) bool {
@@ -153,6 +165,9 @@ func unanswered(err error) bool {
 // whatBroke is what is behind an unanswered request, for people.
 func whatBroke(err error) string {
 	if b := (*broken)(nil); errors.As(err, &b) {
+		if errors.Is(b.cause, context.Canceled) { // by the SDK: whoever calls is not gone
+			return fmt.Sprintf("it is silent for %s", answersWithin)
+		}
 		return short(b.cause)
 	}
 	if u := (*url.Error)(nil); errors.As(err, &u) {

@@ -197,7 +197,7 @@ func unwrapped(err error) error {
 	case !errors.As(err, &e):
 		return err
 	case e.of.Code == launch.CodeConfiguration:
-		return fmt.Errorf("%w: %w", verdict.ErrUsage, e.of)
+		return fmt.Errorf("%w: %s. %s", verdict.ErrUsage, e.of.Reason, e.of.Remedy)
 	}
-	return e.of
+	return &verdict.Error{Verdict: e.of.Verdict, Code: e.of.Code, Doing: e.of.Reason, Remedy: e.of.Remedy}
 }
