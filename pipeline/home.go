@@ -54,6 +54,9 @@ func (h Home) layers() string       { return filepath.Join(string(h), "layers") 
 func (h Home) databases() string    { return filepath.Join(string(h), "databases") }
 func (h Home) journals() string     { return filepath.Join(string(h), "journals") }
 
+// workspaces is where answers of Databricks workspaces are remembered.
+func (h Home) workspaces() string { return filepath.Join(string(h), "workspaces.json") }
+
 // run is where one run leaves its report and logs.
 func (h Home) run(id string) string { return filepath.Join(string(h), "runs", id) }
 

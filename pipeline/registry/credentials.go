@@ -32,6 +32,7 @@ const helperWait = 30 * time.Second
 type credentials struct {
 	byHost       map[string]Credential
 	dockerConfig string
+	none         bool // whatever there is, nobody is shown any
 
 	mu     sync.Mutex
 	source map[string]string // host -> where the credential came from, for people
@@ -42,7 +43,7 @@ func newCredentials(o Options) *credentials {
 	for host, credential := range o.Auth {
 		byHost[canonicalHost(host)] = credential
 	}
-	return &credentials{byHost: byHost, dockerConfig: o.DockerConfig, source: map[string]string{}}
+	return &credentials{byHost: byHost, dockerConfig: o.DockerConfig, none: o.anonymous, source: map[string]string{}}
 }
 
 // canonicalHost makes one name of the several that Docker Hub has.
@@ -56,6 +57,9 @@ func canonicalHost(host string) string {
 
 // find returns the credential for a repository's host; the zero AuthConfig is none. Secrets in it are masked.
 func (c *credentials) find(ctx context.Context, host, repository string) (authn.AuthConfig, error) {
+	if c.none {
+		return authn.AuthConfig{}, nil
+	}
 	found, source, err := c.look(ctx, canonicalHost(host), repository)
 	if err != nil {
 		return authn.AuthConfig{}, err

@@ -37,6 +37,9 @@ type Options struct {
 	Transport http.RoundTripper
 	// UserAgent is what registries see in their logs; empty: "hallmark".
 	UserAgent string
+
+	// anonymous shows no credential to anybody, whatever there is.
+	anonymous bool
 }
 
 // Credential opens one host. Either Username and Password, or Token, an identity token as `docker login` stores it.

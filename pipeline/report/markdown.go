@@ -199,6 +199,9 @@ func (m *markdown) launches(all []Launch) {
 		if len(l.Limits) > 0 {
 			m.line("Limits: %s.\n", md(l.limits()))
 		}
+		if len(l.Facts) > 0 {
+			m.line("Cluster: %s.\n", md(l.facts()))
+		}
 		if len(l.Probes) == 0 {
 			continue
 		}

@@ -192,12 +192,19 @@ type Launch struct {
 	Elapsed time.Duration   `json:"elapsed_ns,omitempty"`
 	Runtime string          `json:"runtime,omitempty"` // name and version of what ran it
 	Limits  []Limit         `json:"limits,omitempty"`
+	Facts   []Fact          `json:"facts,omitempty"`
 	Probes  []Probe         `json:"probes,omitempty"`
 	Events  []Event         `json:"events,omitempty"`
 	// LogPath is the file that holds the launch's whole log, LogTail its bounded end.
 	LogPath string `json:"log_path,omitempty"`
 	LogTail string `json:"log_tail,omitempty"`
 	Reused  bool   `json:"reused,omitempty"` // valid evidence stood already; nothing was launched
+}
+
+// Fact is one thing that the target of a launch knows of its cluster.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Limit is one resource limit of a launch.
