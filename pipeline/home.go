@@ -33,6 +33,7 @@ func DefaultHome() (Home, error) {
 func (h Home) registry() string     { return filepath.Join(string(h), "registry") }
 func (h Home) buildEngine() string  { return filepath.Join(string(h), "engine") }
 func (h Home) launchEngine() string { return filepath.Join(string(h), "launch") }
+func (h Home) emulator() string     { return filepath.Join(string(h), "emulator") }
 func (h Home) layers() string       { return filepath.Join(string(h), "layers") }
 func (h Home) databases() string    { return filepath.Join(string(h), "databases") }
 func (h Home) journals() string     { return filepath.Join(string(h), "journals") }
