@@ -58,7 +58,8 @@ type life struct {
 	node   Node
 	ending *reason // why it is being ended, if so
 	user   string
-	again  bool // it is a restart: a new life follows
+	again  bool  // it is a restart: a new life follows
+	synced int64 // the serial number of the last uploaded file that the node has
 	over   chan struct{}
 }
 
@@ -171,12 +172,44 @@ func (s *Server) live(ctx context.Context, c *cluster, l *life, next Next, launc
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	if node != nil {
+		s.deliver(c, node.Logs())
 		if err := node.Stop(stopping); err != nil && s.options.Log != nil {
 			s.options.Log(fmt.Sprintf("stopping the cluster %s: %v", c.id, err))
 		}
 	}
 	s.pause(s.ctx, s.options.Pace+time.Duration(next.SlowEnd))
 	s.down(c, l)
+}
+
+// deliver leaves the driver's log where the cluster was told to.
+func (s *Server) deliver(c *cluster, log string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	conf := c.spec.ClusterLogConf
+	if conf == nil || conf.Dbfs == nil && conf.Volumes == nil { // the emulator has no cloud storage
+		return
+	}
+	to := conf.Dbfs
+	if to == nil {
+		to = conf.Volumes
+	}
+	if err := s.files.write(strings.TrimRight(to.Destination, "/")+"/"+c.id+"/driver/stdout", []byte(log), true); err != nil && s.options.Log != nil {
+		s.options.Log(fmt.Sprintf("delivering the log of %s: %v", c.id, err))
+	}
+}
+
+// sync gives the node what was uploaded since it was last asked something.
+func (s *Server) sync(ctx context.Context, l *life) error {
+	s.mu.Lock()
+	fresh, serial := s.files.since(l.synced), s.files.serial
+	l.synced = serial
+	s.mu.Unlock()
+	for _, path := range slices.Sorted(maps.Keys(fresh)) {
+		if err := l.node.Put(ctx, path, fresh[path]); err != nil {
+			return fmt.Errorf("showing the cluster %s: %w", path, err)
+		}
+	}
+	return nil
 }
 
 // stopWithin bounds a machine's taking down.

@@ -25,6 +25,7 @@ type execContext struct {
 	id, language string
 	status       string
 	session      Session // nil: there is no machine
+	life         *life
 	commands     map[string]*command
 	order        []*command
 	ctx          context.Context
@@ -111,7 +112,7 @@ func (s *Server) createContext(r *request) (any, error) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	e := &execContext{id: strconv.FormatInt(time.Now().UnixNano(), 10), language: asked.Language, status: ctxPending, commands: map[string]*command{}, ctx: ctx, cancel: cancel}
 	if c.life != nil && c.life.node != nil {
-		e.session = c.life.node.Session(asked.Language)
+		e.session, e.life = c.life.node.Session(asked.Language), c.life
 	}
 	c.contexts[e.id] = e
 	return map[string]string{"id": e.id}, nil
@@ -232,7 +233,11 @@ func (s *Server) run(ctx context.Context, before <-chan struct{}, c *cluster, e 
 		s.settle(one, &results{ResultType: "error", Summary: noMachine, Cause: noMachine}, ctx.Err())
 		return
 	}
-	answer, err := session.Run(ctx, language, code)
+	err := s.sync(ctx, e.life)
+	var answer Answer
+	if err == nil {
+		answer, err = session.Run(ctx, language, code)
+	}
 	if ctx.Err() != nil {
 		s.settle(one, nil, ctx.Err())
 		return
@@ -246,7 +251,7 @@ func (s *Server) run(ctx context.Context, before <-chan struct{}, c *cluster, e 
 	s.settle(one, answer.results(), nil)
 }
 
-const noMachine = "EmulatorError: this cluster has no machine (the emulator was started without launches), so no command is run"
+const noMachine = "EmulatorError: this cluster has no machine (the emulator was started without launches, or the cluster has no docker_image), so no command is run"
 
 // settle writes down how a command ended.
 func (s *Server) settle(one *command, r *results, interrupted error) {

@@ -22,11 +22,13 @@ type files struct {
 	total   int
 	open    map[int64]*upload // of dbfs/create
 	handles int64
+	serial  int64
 }
 
 type file struct {
-	body []byte
-	at   time.Time
+	body   []byte
+	at     time.Time
+	serial int64 // the later it was written, the larger
 }
 
 type upload struct {
@@ -46,7 +48,21 @@ func newFiles() *files {
 	return &files{byPath: map[string]file{}, folders: map[string]bool{}, open: map[int64]*upload{}}
 }
 
-// place is one spelling for a path: the workspace's begin with /Workspace, those of DBFS with dbfs:.
+// since are the files that were written after a serial number, by the paths at which programs on a cluster find them.
+func (f *files) since(serial int64) map[string][]byte {
+	found := map[string][]byte{}
+	for name, one := range f.byPath {
+		if rest, isDBFS := strings.CutPrefix(name, "dbfs:"); isDBFS {
+			name = "/dbfs" + rest
+		}
+		if one.serial > serial && !strings.Contains(name, "://") {
+			found[name] = one.body
+		}
+	}
+	return found
+}
+
+// canonical is one spelling for a path: the workspace's begin with /Workspace, those of DBFS with dbfs:.
 func canonical(name string) string {
 	switch {
 	case strings.HasPrefix(name, "dbfs:"):
@@ -75,7 +91,8 @@ func (f *files) write(name string, body []byte, overwrite bool) error {
 		return refuse(http.StatusBadRequest, "QUOTA_EXCEEDED", "the emulator keeps at most %d bytes of files", mostFiles)
 	}
 	f.total += len(body) - len(before.body)
-	f.byPath[name] = file{body, time.Now()}
+	f.serial++
+	f.byPath[name] = file{body, time.Now(), f.serial}
 	return nil
 }
 

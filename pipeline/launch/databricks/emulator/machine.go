@@ -77,6 +77,8 @@ const messageParameter = "databricks_error_message"
 type Node interface {
 	// Session makes an execution context. It returns at once: what it needs starts with its first command.
 	Session(language string) Session
+	// Put writes a file where programs on the driver find it: what is uploaded while the cluster runs.
+	Put(ctx context.Context, path string, body []byte) error
 	// Gone is closed when the driver is lost; Why then says how.
 	Gone() <-chan struct{}
 	Why() string
