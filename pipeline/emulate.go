@@ -61,6 +61,9 @@ const emulatorStop = 90 * time.Second
 // EmulateDatabricks serves a Databricks workspace until ctx ends; ready is called once it answers. Everything that was
 // launched in it is taken down before it returns.
 func EmulateDatabricks(ctx context.Context, cfg *config.Config, options Options, e EmulateOptions, ready func(Emulated)) (err error) {
+	if (e.ClientID == "") != (e.ClientSecret == "") {
+		return fmt.Errorf("%w: a service principal has an id and a secret: give both --client-id and --client-secret", verdict.ErrUsage)
+	}
 	listener, err := listen(ctx, e)
 	if err != nil {
 		return err
