@@ -50,6 +50,7 @@ func dataFolder(goos string, env func(string) string, user func() (string, error
 func (h Home) registry() string     { return filepath.Join(string(h), "registry") }
 func (h Home) buildEngine() string  { return filepath.Join(string(h), "engine") }
 func (h Home) launchEngine() string { return filepath.Join(string(h), "launch") }
+func (h Home) emulator() string     { return filepath.Join(string(h), "emulator") }
 func (h Home) layers() string       { return filepath.Join(string(h), "layers") }
 func (h Home) databases() string    { return filepath.Join(string(h), "databases") }
 func (h Home) journals() string     { return filepath.Join(string(h), "journals") }

@@ -92,7 +92,7 @@ func TestWorkspaceProbes(t *testing.T) {
 func TestWorkspaceFacts(t *testing.T) {
 	t.Parallel()
 	facts := []launch.Fact{{Name: "workspace", Value: "adb-1.7.azuredatabricks.net"}, {Name: "pulled digest", Value: "sha256:1"}}
-	b := newBook()
+	b := newBook(nil)
 	b.launched(&launch.Result{Target: "databricks", Profile: launch.Databricks, Verdict: verdict.Pass, Facts: facts})
 	b.launchedBefore(launchedStatement(t, facts))
 	if len(b.report.Launches) != 2 || len(b.report.Notes) != 0 {
