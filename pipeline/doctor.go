@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
@@ -136,12 +134,11 @@ func (d *doctor) folder(context.Context) {
 		return
 	}
 	_ = errors.Join(probe.Close(), os.Remove(probe.Name()))
-	var room unix.Statfs_t
-	if err := unix.Statfs(home, &room); err != nil {
+	free, err := roomIn(home)
+	if err != nil {
 		d.failed("folder", fmt.Errorf("asking for the room in %s: %w", home, err))
 		return
 	}
-	free := int64(room.Bavail) * room.Bsize
 	switch text := fmt.Sprintf("%s, %s free", home, report.Bytes(free)); {
 	case free < roomIll:
 		d.ill("folder", "Make room, or set HALLMARK_HOME to a larger disk", "%s", text)

@@ -24,15 +24,15 @@ func TestWhoIsLetIn(t *testing.T) {
 	good := b.config
 	for _, test := range []struct {
 		name   string
-		config config.Config
+		config *config.Config
 		want   error
 	}{
-		{"a token", config.Config{Token: b.Token()}, nil},
-		{"another token", config.Config{Token: "dapi-wrong"}, apierr.ErrPermissionDenied},
-		{"a service principal", config.Config{ClientID: "principal", ClientSecret: "hush-hush", AuthType: "oauth-m2m"}, nil},
+		{"a token", &config.Config{Token: b.Token()}, nil},
+		{"another token", &config.Config{Token: "dapi-wrong"}, apierr.ErrPermissionDenied},
+		{"a service principal", &config.Config{ClientID: "principal", ClientSecret: "hush-hush", AuthType: "oauth-m2m"}, nil},
 	} {
 		test.config.Host = good.Host
-		b.use(&test.config)
+		b.use(test.config)
 		me, err := iam.NewCurrentUser(b.api()).Me(t.Context(), iam.MeRequest{})
 		if !errors.Is(err, test.want) || err == nil && (me.UserName != DefaultUser || len(me.Entitlements) != 3) {
 			t.Errorf("%s: %+v, %v", test.name, me, err)

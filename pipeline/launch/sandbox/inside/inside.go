@@ -70,3 +70,11 @@ func SumArgs(path string) []string { return []string{Verb, "sum", "--", path} }
 func ScriptArgs(within time.Duration, command ...string) []string {
 	return append([]string{Verb, "run", "-leaves", "-within", within.String(), "--"}, command...)
 }
+
+// TalkArgs are the arguments, verb included, of a command that goes on, reads standard input, and can be interrupted.
+func TalkArgs(command []string) []string {
+	return append([]string{Verb, "run", "-talks", "--"}, command...)
+}
+
+// PutArgs are the arguments, verb included, that write standard input to a file.
+func PutArgs(path string) []string { return []string{Verb, "put", "--", path} }

@@ -62,13 +62,5 @@ func put(path string, from io.Reader) (Report, error) {
 	return Report{Body: path, Files: 1}, nil
 }
 
-// TalkArgs are the arguments, verb included, of a command that goes on, reads standard input, and can be interrupted.
-func TalkArgs(command []string) []string {
-	return append([]string{Verb, "run", "-talks", "--"}, command...)
-}
-
-// PutArgs are the arguments, verb included, that write standard input to a file.
-func PutArgs(path string) []string { return []string{Verb, "put", "--", path} }
-
 // Interrupt is the signal that interrupts what runs by TalkArgs.
 func Interrupt() syscall.Signal { return interrupt }
