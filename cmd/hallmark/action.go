@@ -69,7 +69,7 @@ func (a *app) newStep() (*step, error) {
 	if facts.System != ci.GitHub {
 		return nil, fmt.Errorf("%w: this verb is for the GitHub Action's launcher: GITHUB_ACTIONS is not true. Use hallmark run, hallmark check, …", verdict.ErrUsage)
 	}
-	s := &step{app: a, env: env, facts: facts, says: ci.Speak(ci.GitHub, a.out, env), in: readInputs(env)}
+	s := &step{app: a, env: env, facts: facts, says: ci.Speak(ci.GitHub, a.out.File, env), in: readInputs(env)}
 	s.told = teller{says: s.says, workspace: facts.Workspace, elsewhere: s.in.reference != ""}
 	return s, nil
 }
