@@ -63,7 +63,7 @@ type junitFailure struct {
 // Bounds of a JUnit report: systems show what they read on one page.
 const (
 	junitFindings = 1000
-	junitText     = 16 << 10
+	junitText     = 4 << 10
 )
 
 // JUnit writes a run as test results: its steps, the findings that block, the probes. What is the image's fault is a
