@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -69,7 +71,7 @@ func (a *app) newStep() (*step, error) {
 	if facts.System != ci.GitHub {
 		return nil, fmt.Errorf("%w: this verb is for the GitHub Action's launcher: GITHUB_ACTIONS is not true. Use hallmark run, hallmark check, …", verdict.ErrUsage)
 	}
-	s := &step{app: a, env: env, facts: facts, says: ci.Speak(ci.GitHub, a.out, env), in: readInputs(env)}
+	s := &step{app: a, env: env, facts: facts, says: ci.Speak(ci.GitHub, a.out.File, env), in: readInputs(env)}
 	s.told = teller{says: s.says, workspace: facts.Workspace, elsewhere: s.in.reference != ""}
 	return s, nil
 }
@@ -115,12 +117,28 @@ func (s *step) do(ctx context.Context) (*report.Report, error) {
 	if reason := s.facts.MayNotWrite(); reason != "" && s.in.command == "promote" {
 		return nil, fmt.Errorf("%w: nothing is promoted here: %s", verdict.ErrUsage, reason)
 	}
+	s.debug()
 	var rep *report.Report
 	err := s.watched(ctx, func(ctx context.Context) (err error) {
 		rep, err = do(s, ctx)
 		return err
 	})
 	return rep, err
+}
+
+// debug shows where the step runs and what its configuration amounts to, if somebody has switched on the debug log.
+func (s *step) debug() {
+	shows, able := s.says.(interface{ Debug(text string) })
+	if !s.facts.Debug || !able {
+		return
+	}
+	var text bytes.Buffer
+	facts := json.NewEncoder(&text)
+	facts.SetIndent("", "  ")
+	if err := errors.Join(facts.Encode(s.facts), s.cfg.Print(&text, true)); err != nil {
+		text.WriteString(err.Error())
+	}
+	shows.Debug(text.String())
 }
 
 // watched shows progress in the step's log, a group for each step of the pipeline.

@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
-	"io"
-	"os"
+	"errors"
 	"path/filepath"
 
 	"github.com/hallmark-ci/hallmark/pipeline/report"
-	"github.com/hallmark-ci/hallmark/pipeline/secret"
 )
 
 // fileOutputs are the outputs that name a report, with the report's kind and the name that it has by itself.
@@ -18,8 +14,8 @@ var fileOutputs = map[string]struct{ kind, name string }{
 	"sbom":   {"cyclonedx", "sbom.cdx.json"},
 }
 
-// files writes the reports where the inputs want them, and otherwise into the runner's folder for what does not outlive the
-// job, where the steps after this one may read them whoever they run as.
+// files writes the reports where the inputs want them, and those that outputs name otherwise into the runner's folder for
+// what does not outlive the job, where the steps after this one may read them whoever they run as.
 func (s *step) files(rep *report.Report) {
 	s.written = map[string]string{}
 	for output, made := range fileOutputs {
@@ -30,24 +26,30 @@ func (s *step) files(rep *report.Report) {
 		if path == "" {
 			path = filepath.Join(s.ownFolder(), made.name)
 		}
-		path, err := filepath.Abs(path)
+		if full, err := filepath.Abs(path); err == nil {
+			path = full
+		}
 		if output == "report" {
 			rep.Path = path
 		}
-		if err == nil {
-			err = s.file(path, made.kind, rep)
-		}
-		switch {
-		case os.IsNotExist(err) && made.kind == "cyclonedx": // nothing was scanned
-		case err != nil:
-			s.told.note("The " + output + " could not be written: " + err.Error())
-		default:
+		if s.write(reportFile{made.kind, path}, rep) {
 			s.written[output] = path
 		}
 	}
 	if rep.Path != s.written["report"] {
 		rep.Path = ""
 	}
+	if path := s.in.files["junit"]; path != "" {
+		s.write(reportFile{"junit", path}, rep)
+	}
+}
+
+func (s *step) write(file reportFile, rep *report.Report) bool {
+	err := writeReport(file, *rep, relative(s.facts.Workspace, dockerfile(s.cfg)), s.options.Home.Bill(s.options.RunID))
+	if err != nil && !errors.Is(err, errNoBill) {
+		s.told.note("A report is missing: " + plainly(err))
+	}
+	return err == nil
 }
 
 // ownFolder is where this step's reports lie that nobody asked for at another place.
@@ -56,34 +58,4 @@ func (s *step) ownFolder() string {
 		return filepath.Join(temp, "hallmark", s.options.RunID)
 	}
 	return s.options.Home.Run(s.options.RunID)
-}
-
-func (s *step) file(path, kind string, rep *report.Report) error {
-	var text bytes.Buffer
-	switch kind {
-	case "cyclonedx":
-		file, err := os.Open(s.options.Home.Bill(s.options.RunID))
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(&text, file)
-		if err := file.Close(); err != nil {
-			return err
-		}
-		if err != nil {
-			return err
-		}
-	case "html":
-		if err := report.HTML(&text, *rep); err != nil {
-			return err
-		}
-	case "sarif":
-		if err := report.SARIF(&text, *rep, relative(s.facts.Workspace, dockerfile(s.cfg))); err != nil {
-			return err
-		}
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("making the report's folder: %w", err)
-	}
-	return os.WriteFile(path, []byte(secret.Redact(text.String())), 0o644)
 }

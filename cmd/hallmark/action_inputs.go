@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,7 +96,7 @@ func (in inputs) check() error {
 		"reference": in.reference != "", "tags": len(in.tags) > 0, "only": len(in.only) > 0, "skip": len(in.skip) > 0,
 		"context": len(in.contexts) > 0, "key": len(in.keys) > 0, "max-age": in.maxAge != "",
 	}
-	for _, name := range slices.Sorted(namesOf(suits)) {
+	for _, name := range slices.Sorted(maps.Keys(suits)) {
 		if given[name] && !slices.Contains(suits[name], in.command) {
 			say("the input %s means nothing to the command %s, only to %s", name, in.command, strings.Join(suits[name], ", "))
 		}
@@ -128,16 +129,6 @@ func (in inputs) check() error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s", verdict.ErrUsage, strings.Join(wrong, "; "))
-}
-
-func namesOf[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for key := range m {
-			if !yield(key) {
-				return
-			}
-		}
-	}
 }
 
 // tokenInput is where the runner puts the workflow's token: hyphens stay in the names of inputs.

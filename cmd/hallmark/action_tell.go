@@ -5,11 +5,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/hallmark-ci/hallmark/pipeline/ci"
 	"github.com/hallmark-ci/hallmark/pipeline/config"
@@ -140,7 +140,7 @@ func (t *teller) failure(err error, code int) {
 	title := "Hallmark: " + ending(code)
 	problems := (*config.Problems)(nil)
 	if !errors.As(err, &problems) {
-		t.annotate(ci.Annotation{Level: ci.Error, Title: title, Message: strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": ")})
+		t.annotate(ci.Annotation{Level: ci.Error, Title: title, Message: plainly(err)})
 		return
 	}
 	for i, p := range problems.List {
@@ -222,38 +222,21 @@ func (t *teller) summary(rep *report.Report) {
 
 // outputs hands the results to later steps, those of a step too that never began.
 func (s *step) outputs(rep *report.Report, code int, err error) {
-	values := map[string]string{"promoted": "false"}
+	values := map[string]string{}
 	if rep == nil {
 		rep = &report.Report{ExitCode: code}
 		if err != nil {
-			rep.Headline = foreign.Short(strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": "), 500)
+			rep.Headline = foreign.Short(plainly(err), 500)
 		}
 		rep.Verdict = verdict.Inconclusive
 	}
-	values["verdict"] = string(rep.Verdict)
-	if code == verdict.ExitConflict {
-		values["verdict"] = ending(code)
+	for _, o := range rep.Outputs() {
+		values[o.Name] = o.Value
 	}
-	values["digest"], values["staged"], values["summary"] = rep.Subject.Digest, rep.StagingTag, rep.Headline
-	var golden, clusters []string
-	for _, g := range rep.Golden {
-		if g.Move == report.Moved || g.Move == report.Already {
-			golden = append(golden, g.Ref)
-		}
-	}
-	if len(golden) > 0 && len(golden) == len(rep.Golden) {
-		values["promoted"] = "true"
-	}
-	for _, l := range rep.Launches {
-		if l.ID != "" {
-			clusters = append(clusters, l.ID)
-		}
-	}
-	values["golden"], values["cluster-ids"] = strings.Join(golden, "\n"), strings.Join(clusters, "\n")
 	for name := range fileOutputs {
 		values[name] = s.written[name]
 	}
-	for _, name := range slices.Sorted(namesOf(values)) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		s.says.Output(name, values[name])
 	}
 }

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hallmark-ci/hallmark/pipeline"
-	"github.com/hallmark-ci/hallmark/pipeline/ci"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 )
 
@@ -32,7 +30,9 @@ The exit code is 0 where a run can work, 1 where something must be mended first,
 			if err != nil {
 				return err
 			}
-			options.CI = ci.Detect(os.Getenv)
+			if options.CI, err = a.place(); err != nil {
+				return err
+			}
 			var found *report.Checkup
 			err = a.watched(cmd.Context(), cfg.Image, func(ctx context.Context) error {
 				found, err = pipeline.Doctor(ctx, cfg, options)

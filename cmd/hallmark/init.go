@@ -58,7 +58,7 @@ job for the CI system. Nothing is asked, and a file that exists is left as it is
 		},
 	}
 	command.Flags().BoolVar(&show, "print", false, "print what would be written, and write nothing")
-	command.Flags().StringVar(&system, "ci", "", "CI system to write a job for, in place of the one that is found: github, gitlab, azure-pipelines, jenkins, circleci, buildkite, bitbucket, drone, woodpecker, tekton, teamcity, none")
+	command.Flags().StringVar(&system, "ci", "", "CI system to write a job for, in place of the one that is found: "+systemNames()+", none")
 	return command
 }
 

@@ -131,6 +131,13 @@ func (g *gitHub) Summary(markdown string) {
 	g.file("GITHUB_STEP_SUMMARY", func(a *actions.Action) { a.AddStepSummary(secret.Redact(markdown)) })
 }
 
+// Debug shows lines that people see who have switched on the step's debug log.
+func (g *gitHub) Debug(text string) {
+	for _, line := range foreign.Lines(text) {
+		g.say(func(a *actions.Action) { a.Debugf("%s", oneLine(line, githubMessage)) })
+	}
+}
+
 // SaveState keeps a value for the action's post step.
 func (g *gitHub) SaveState(name, value string) {
 	value = undelimited(foreign.Line(value))

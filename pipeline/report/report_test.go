@@ -38,14 +38,18 @@ var samples = map[string]func() Report{"passed": passed, "failed": failed, "inco
 func TestRenderings(t *testing.T) {
 	t.Parallel()
 	renderings := map[string]func(io.Writer, Report) error{
-		"board.txt":  func(w io.Writer, r Report) error { return Board(w, r, 80, false) },
-		"narrow.txt": func(w io.Writer, r Report) error { return Board(w, r, 50, false) },
-		"colour.txt": func(w io.Writer, r Report) error { return Board(w, r, 80, true) },
-		"json":       JSON,
-		"md":         Markdown,
-		"summary.md": Summary,
-		"sarif":      func(w io.Writer, r Report) error { return SARIF(w, r, "images/Dockerfile") },
-		"html":       HTML,
+		"board.txt":        func(w io.Writer, r Report) error { return Board(w, r, 80, false) },
+		"narrow.txt":       func(w io.Writer, r Report) error { return Board(w, r, 50, false) },
+		"colour.txt":       func(w io.Writer, r Report) error { return Board(w, r, 80, true) },
+		"json":             JSON,
+		"md":               Markdown,
+		"summary.md":       Summary,
+		"junit.xml":        JUnit,
+		"env":              Dotenv,
+		"codequality.json": func(w io.Writer, r Report) error { return GitLabCodeQuality(w, r, "images/Dockerfile") },
+		"scanning.json":    GitLabContainerScanning,
+		"sarif":            func(w io.Writer, r Report) error { return SARIF(w, r, "images/Dockerfile") },
+		"html":             HTML,
 	}
 	for name, sample := range samples {
 		for ending, render := range renderings {
