@@ -62,17 +62,23 @@ async function download(url, to, { token, sha256, size, env, signal, say, within
 }
 
 async function once(url, to, { token, size, env, signal, within }) {
-  const late = AbortSignal.timeout(within.attempt);
-  const either = signal ? AbortSignal.any([signal, late]) : late;
+  const over = new AbortController();
+  const stop = () => over.abort();
+  let late = false;
+  const timer = setTimeout(() => stop((late = true)), within.attempt);
+  signal?.addEventListener('abort', stop);
   try {
-    const answer = await get(url, { token, env, signal: either, connect: within.connect, idle: within.idle });
-    return await unpack(answer, to, { compressed: url.pathname.endsWith('.gz'), size, signal: either });
+    const answer = await get(url, { token, env, signal: over.signal, connect: within.connect, idle: within.idle });
+    return await unpack(answer, to, { compressed: url.pathname.endsWith('.gz'), size, signal: over.signal });
   } catch (cause) {
     if (cause instanceof Failure || signal?.aborted) throw cause;
-    if (late.aborted) throw new Failure(`it was not there after ${within.attempt / 1000} s`, { retry: true });
+    if (late) throw new Failure(`it was not there after ${within.attempt / 1000} s`, { retry: true });
     if (cause.code === 'Z_DATA_ERROR') throw new Failure('what came is not compressed as the release is'); // an error page, most often
     if (['ENOSPC', 'EDQUOT', 'ENOENT', 'EACCES', 'EROFS', 'EIO'].includes(cause.code)) throw new Failure(`writing ${to}: ${cause.message}`);
     throw new Failure(`the transfer broke off: ${cause.message}`, { retry: true });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', stop);
   }
 }
 

@@ -58,19 +58,20 @@ async function post(env) {
   return run(file, ['action', 'post'], { env: environment(env, root), root });
 }
 
-// start runs one of the two and ends the process with its exit code.
+// start runs one of the two and ends the process with its exit code, whatever else may still be open.
 async function start(step, env = process.env) {
+  process.exit(await outcome(step, env));
+}
+
+async function outcome(step, env) {
   try {
-    process.exitCode = step === 'post' ? await post(env) : await main(env, path.dirname(__dirname));
+    return step === 'post' ? await post(env) : await main(env, path.dirname(__dirname));
   } catch (cause) {
-    if (cause.name === 'AbortError') {
-      process.exitCode = interrupted;
-      return;
-    }
+    if (cause.name === 'AbortError') return interrupted;
     const problem = cause instanceof Problem ? cause : new Problem(inconclusive, `starting Hallmark: ${cause.stack || cause}`);
     runner.error(problem.message);
     if (step === 'main' && problem.code === inconclusive) runner.output(env, 'verdict', 'inconclusive');
-    process.exitCode = problem.code;
+    return problem.code;
   }
 }
 

@@ -64,8 +64,9 @@ async function once(url, { headers, env, signal, connect, idle }) {
   const proxy = proxies.choose(url, env);
   const options = { method: 'GET', headers, agent: false, signal };
   let target = url;
+  let socket;
   if (proxy && url.protocol === 'https:') {
-    const socket = await tunnel(proxy, url, { signal, connect });
+    socket = await tunnel(proxy, url, { signal, connect });
     options.createConnection = () => tls.connect({ socket, servername: url.hostname.replace(/^\[|\]$/g, ''), ALPNProtocols: ['http/1.1'] });
   } else if (proxy) {
     target = proxy;
@@ -78,6 +79,7 @@ async function once(url, { headers, env, signal, connect, idle }) {
     request.setTimeout(idle, () => request.destroy(new Error(`nothing came for ${idle / 1000} s`)));
     request.on('response', (answer) => {
       clearTimeout(begun);
+      if (socket) answer.on('close', () => socket.destroy()); // nobody else ends the tunnel, and Node waits for it
       resolve(answer);
     });
     request.on('error', (cause) => {

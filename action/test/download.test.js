@@ -35,7 +35,7 @@ test('it is written, executable and checked', async (t) => {
 });
 
 // What passes is tried again; the second attempt brings the file.
-for (const [name, fail] of [
+for (const [name, fail, waits] of [
   ['an overloaded server', (_, response) => response.writeHead(503).end()],
   ['too many requests', (_, response) => response.writeHead(429, { 'Retry-After': '0' }).end()],
   ['a connection that is cut', (request) => request.socket.destroy()],
@@ -44,13 +44,13 @@ for (const [name, fail] of [
     response.write(packed.subarray(0, 100), () => response.destroy());
   }],
   ['a transfer that ends early without a word of its length', (_, response) => response.end(packed.subarray(0, packed.length - 20))],
-  ['a server that never answers', () => {}],
-  ['a transfer that stands still', (_, response) => response.write(packed.subarray(0, 100))],
+  ['a server that never answers', () => {}, true],
+  ['a transfer that stands still', (_, response) => response.write(packed.subarray(0, 100)), true],
 ]) {
   test(`${name} is tried again`, async (t) => {
-    const { problem, said, asked } = await fetch(t, (request, response, n) => (n === 1 ? fail(request, response) : response.end(packed)), { within: hasty });
+    const { problem, said, asked } = await fetch(t, (request, response, n) => (n === 1 ? fail(request, response) : response.end(packed)), { within: waits ? hasty : within });
     assert.ifError(problem);
-    assert.equal(asked.length, 2);
+    assert.ok(waits ? asked.length >= 2 : asked.length === 2); // on a busy machine a short wait may end early once more
     assert.match(said.join(), /attempt 2 of 4 in/);
   });
 }

@@ -93,7 +93,7 @@ test('through a proxy: a tunnel for https, the whole URL for http, its credentia
   const variables = { HTTPS_PROXY: through, HTTP_PROXY: through, NODE_EXTRA_CA_CERTS: tls.file };
 
   const one = machine(t, { ...variables, INPUT_MIRROR: secure.url });
-  const tunnelled = await step(at, 'main.js', one.env);
+  const tunnelled = await step(at, 'main.js', one.env, { timeout: 60_000 }); // a tunnel left open would hold it
   assert.equal(tunnelled.code, 0, tunnelled.text);
   assert.deepEqual(between.tunnels, [{ to: `127.0.0.1:${secure.port}`, authorization: 'Basic bWU6cGFzcw==' }]);
   assert.equal(secure.asked[0].headers['proxy-authorization'], undefined);
