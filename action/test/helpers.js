@@ -110,10 +110,12 @@ function values(file) {
 }
 
 // step runs one of the action's two entries as the runner does. During it, seen(text, process) is called for all output.
-function step(at, file, env, { seen = () => {}, ...options } = {}) {
+// prefix is a command that becomes Node.
+function step(at, file, env, { seen = () => {}, prefix = [], ...options } = {}) {
   return new Promise((resolve, reject) => {
     const begun = process.hrtime.bigint();
-    const running = child.spawn(process.execPath, [path.join(at.top, 'action', file)], { env, ...options });
+    const [command, ...line] = [...prefix, process.execPath, path.join(at.top, 'action', file)];
+    const running = child.spawn(command, line, { env, ...options });
     let text = '';
     let first = 0;
     const take = (chunk) => {

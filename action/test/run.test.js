@@ -164,3 +164,46 @@ test('under sudo no value stands in the arguments, and files of root are kept ap
   assert.equal(refused.code, 0, refused.text);
   assert.doesNotMatch(refused.text, /HALLMARK_ACTION_SUDO/);
 });
+
+// In a mount namespace of the test's own, somebody who may become root without a password, as on GitHub's machines.
+const sudoer = ['unshare', '--mount', 'sh', '-euc', `mount -t tmpfs -o mode=755 none /etc/sudoers.d
+printf 'nobody ALL=(ALL) NOPASSWD: ALL\\nDefaults use_pty\\n' >/etc/sudoers.d/tests
+chmod 440 /etc/sudoers.d/tests
+exec setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"`, 'sh', 'env', 'INPUT_GITHUB-TOKEN=hidden, with=signs']; // that name the shell drops
+const real = fs.existsSync('/usr/bin/sudo') ? asRoot : { skip: 'there is no sudo' };
+
+test('the real sudo keeps the environment, passes each signal once, and lets post end what was left', real, async (t) => {
+  const secret = 'hidden, with=signs';
+  const { at, env } = cached(t, { INPUT_COMMAND: 'run', SECRET: secret });
+  const run = await step(at, 'main.js', env, { prefix: sudoer });
+  assert.equal(run.code, 0, run.text);
+  for (const line of [`SECRET=${secret}`, `INPUT_GITHUB-TOKEN=${secret}`, `HOME=${env.HOME}`, `PATH=${env.PATH}`, 'HALLMARK_ACTION_SUDO=true']) {
+    assert.ok(run.text.includes(`\nenv ${line}\n`), `${line} in ${run.text}`);
+  }
+  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) {
+    let sent = false;
+    const seen = (text, running) => {
+      if (!sent && /^waiting$/m.test(text)) sent = running.kill(signal);
+    };
+    const end = await step(at, 'main.js', { ...env, FAKE_WAIT: '1' }, { prefix: sudoer, seen });
+    assert.equal(end.code, code, end.text);
+    assert.equal(end.text.match(/^took /gm).length, 1, end.text);
+  }
+
+  fs.writeFileSync(env.GITHUB_STATE, '');
+  let killed = false;
+  await step(at, 'main.js', { ...env, FAKE_WAIT: '1' }, {
+    prefix: sudoer,
+    seen: (text, running) => {
+      if (killed || !/^waiting$/m.test(text)) return;
+      while (!values(env.GITHUB_STATE).launcher_process);
+      killed = running.kill('SIGKILL');
+      running.stdout.destroy();
+      running.stderr.destroy();
+    },
+  });
+  const post = await step(at, 'post.js', { ...env, ...state(env) }, { prefix: sudoer });
+  assert.equal(post.code, 0, post.text);
+  assert.match(post.text, /is still there[^]*^hallmark action post$/m);
+  assert.equal(leftover.name(values(env.GITHUB_STATE).launcher_process.split(' ')[0]), '');
+});
