@@ -1,0 +1,98 @@
+'use strict';
+
+// A commit that is no release has no program to fetch: it is built from the commit's own source, and kept by what that
+// source is.
+
+const child = require('node:child_process');
+const crypto = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+
+const checksum = require('./checksum');
+const { Problem, usage, inconclusive } = require('./problem');
+const { slot } = require('./toolcache');
+
+const longest = 30 * 60_000; // a cold compile takes five minutes on two processors
+
+async function obtain(top, at, { env, signal, say, notice }) {
+  const state = digest(top);
+  const place = slot(env, `0.0.0-source.${state.slice(0, 12)}`, at);
+  const from = 'built from source, as this commit of the action is no release';
+  if (place.filled()) return { file: place.program, sha256: checksum.ofFile(place.program), from };
+
+  notice('This commit of the action is no release: Hallmark is built from its source with Go, which takes minutes. Pin a release to fetch it instead.');
+  const go = findGo(env);
+  const clean = compileEnvironment(env);
+  const options = { cwd: top, env: clean, signal };
+  if (at.os === 'linux') await runtime(top, options, { say });
+  const partial = place.partial();
+  const version = `0.0.0-source.${state.slice(0, 12)}`;
+  try {
+    await run(go, ['build', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, '-o', partial, './cmd/hallmark'], options);
+  } catch (cause) {
+    fs.rmSync(partial, { force: true });
+    if (signal?.aborted) throw cause;
+    throw new Problem(inconclusive, `building Hallmark from source with ${go}: ${cause.message}. Pin a release of the action, or give the input binary`);
+  }
+  const file = place.keep(partial);
+  return { file, sha256: checksum.ofFile(file), from };
+}
+
+// runtime builds the container runtime that the program embeds, where that can be done; without it the program takes the
+// machine's.
+async function runtime(top, options, { say }) {
+  if (fs.existsSync(path.join(top, 'pipeline/engine/runtime/runc.gz'))) return;
+  try {
+    await run('sh', ['pipeline/engine/runtime/build.sh'], options);
+  } catch (cause) {
+    if (options.signal?.aborted) throw cause;
+    say(`no container runtime is embedded (${cause.message}; it needs gcc and libseccomp-dev): Hallmark takes runc from PATH`);
+  }
+}
+
+// compileEnvironment is the environment without what steps were given: no compiler needs to see secrets.
+function compileEnvironment(env) {
+  const clean = { ...env, CGO_ENABLED: '0', GOEXPERIMENT: 'jsonv2', GOTOOLCHAIN: 'auto', GOFLAGS: '-buildvcs=false', GOWORK: 'off' };
+  for (const name of Object.keys(clean)) {
+    if (/^(INPUT_|ACTIONS_|STATE_|HALLMARK_)/.test(name) || /TOKEN|SECRET|PASSWORD/i.test(name)) delete clean[name];
+  }
+  return clean;
+}
+
+// findGo looks on PATH, then where GitHub's machines keep versions of Go. Any since 1.21 fetches the one that go.mod wants.
+function findGo(env) {
+  const name = process.platform === 'win32' ? 'go.exe' : 'go';
+  const kept = Object.keys(env)
+    .filter((key) => /^GOROOT_1_\d+_/.test(key))
+    .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
+    .map((key) => path.join(env[key], 'bin'));
+  const found = [...(env.PATH || env.Path || '').split(path.delimiter), ...kept].filter(Boolean).map((folder) => path.join(folder, name)).find((file) => fs.existsSync(file));
+  if (found) return found;
+  throw new Problem(usage, 'this commit of the action is no release, and there is no Go on PATH to build it: pin a release of the action, run actions/setup-go before it, or give the input binary');
+}
+
+function run(command, args, { cwd, env, signal }) {
+  return new Promise((resolve, reject) => {
+    const process = child.spawn(command, args, { cwd, env, signal, stdio: ['ignore', 'inherit', 'inherit'], timeout: longest });
+    process.on('error', reject);
+    process.on('close', (code, by) => (code === 0 ? resolve() : reject(new Error(by ? `ended by ${by}` : `exit code ${code}`))));
+  });
+}
+
+// digest stands for everything that the program is compiled from.
+function digest(top) {
+  const sum = crypto.createHash('sha256');
+  const visit = (file) => {
+    const stat = fs.statSync(path.join(top, file));
+    if (stat.isDirectory()) {
+      for (const name of fs.readdirSync(path.join(top, file)).sort()) if (name !== 'testdata' && !name.startsWith('.')) visit(file + '/' + name);
+      return;
+    }
+    if (file.endsWith('_test.go')) return;
+    sum.update(`${file}\0${stat.size}\0`).update(fs.readFileSync(path.join(top, file)));
+  };
+  ['go.mod', 'go.sum', 'cmd', 'pipeline', 'policies'].forEach(visit);
+  return sum.digest('hex');
+}
+
+module.exports = { obtain, digest, findGo, compileEnvironment };

@@ -1,0 +1,70 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const child = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const test = require('node:test');
+const zlib = require('node:zlib');
+
+const releases = require('../release');
+const { top, folder, serve, fake, machine, step } = require('./helpers');
+
+for (const [system, processor, asset] of [
+  ['linux', 'x64', 'hallmark-linux-amd64.gz'],
+  ['linux', 'arm64', 'hallmark-linux-arm64.gz'],
+  ['darwin', 'arm64', 'hallmark-darwin-arm64.gz'],
+  ['win32', 'x64', 'hallmark-windows-amd64.exe.gz'],
+  ['win32', 'arm64', 'hallmark-windows-amd64.exe.gz'],
+]) {
+  test(`${system} on ${processor} takes ${asset}`, () => {
+    assert.equal(releases.platform(system, processor).asset, asset);
+    assert.equal(releases.platform(system, processor).program, system === 'win32' ? 'hallmark.exe' : 'hallmark');
+  });
+}
+
+test('a platform without a program is named', () => {
+  assert.throws(() => releases.platform('linux', 's390x'), /linux on s390x/);
+  assert.throws(() => releases.platform('aix', 'x64'), /aix on x64/);
+});
+
+test('a release that lacks this platform, or its checksum, is refused', (t) => {
+  const made = folder(t);
+  const at = releases.platform('darwin', 'arm64');
+  fs.writeFileSync(path.join(made, 'release.json'), JSON.stringify({ version: '1.0.0', binaries: { 'hallmark-linux-amd64.gz': {} } }));
+  assert.throws(() => releases.read(made, at), /release 1\.0\.0 has no hallmark-darwin-arm64\.gz; it has hallmark-linux-amd64\.gz/);
+  fs.writeFileSync(path.join(made, 'release.json'), JSON.stringify({ version: '1.0.0', binaries: { [at.asset]: { sha256: 'abc' } } }));
+  assert.throws(() => releases.read(made, at), /no checksum and size/);
+});
+
+test('what scripts/release writes is what the launcher of that commit fetches', async (t) => {
+  const repository = folder(t);
+  const git = (...args) => child.execFileSync('git', args, { cwd: repository, encoding: 'utf8' }).trim();
+  const release = (...args) => child.execFileSync('scripts/release', args, { cwd: repository, encoding: 'utf8', stdio: 'pipe', env: { ...process.env, RELEASE_BASE: server.url } });
+  const server = await serve(t, (request, response) => response.end(fs.readFileSync(path.join(repository, 'dist', path.basename(request.url)))));
+  for (const part of ['action', 'scripts', '.github']) fs.cpSync(path.join(top, part), path.join(repository, part), { recursive: true });
+  fs.writeFileSync(path.join(repository, '.gitignore'), 'dist/\n');
+  git('init', '--quiet');
+  git('config', 'user.name', 'Tests');
+  git('config', 'user.email', 'tests@example.com');
+  git('add', '.');
+  git('commit', '--quiet', '-m', 'before');
+  fs.mkdirSync(path.join(repository, 'dist'));
+  fs.writeFileSync(path.join(repository, 'dist', releases.platform().asset), zlib.gzipSync(fake()));
+  fs.writeFileSync(path.join(repository, 'dist/hallmark-other-arm64.gz'), zlib.gzipSync('another'));
+
+  assert.throws(() => release('seal', '1.2.3'), /no version such as v1\.2\.3/);
+  release('seal', 'v2.0.0');
+  release('commit', 'v2.0.0');
+  assert.equal(git('rev-parse', 'v2.0.0^{commit}'), git('rev-parse', 'HEAD'));
+  const users = fs.readFileSync(path.join(repository, '.github/workflows/promote.yml'), 'utf8');
+  assert.match(users, new RegExp(`uses: hallmark-ci/hallmark@${git('rev-parse', 'HEAD~1')} # v2\\.0\\.0$`, 'm'));
+  assert.doesNotMatch(git('grep', '-h', 'uses: hallmark-ci', '--', '.github/workflows'), /@main/);
+  assert.equal(git('diff', '--name-only', 'HEAD~1', '--', 'action'), '', 'both commits are the same action');
+
+  const { env } = machine(t);
+  const end = await step({ top: repository }, 'main.js', env);
+  assert.equal(end.code, 0, end.text);
+  assert.equal(server.asked[0].url, `/v2.0.0/${releases.platform().asset}`);
+  assert.match(end.text, /^hallmark action main$/m);
+});
