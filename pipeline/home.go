@@ -50,12 +50,22 @@ func dataFolder(goos string, env func(string) string, user func() (string, error
 func (h Home) registry() string     { return filepath.Join(string(h), "registry") }
 func (h Home) buildEngine() string  { return filepath.Join(string(h), "engine") }
 func (h Home) launchEngine() string { return filepath.Join(string(h), "launch") }
+func (h Home) emulator() string     { return filepath.Join(string(h), "emulator") }
 func (h Home) layers() string       { return filepath.Join(string(h), "layers") }
 func (h Home) databases() string    { return filepath.Join(string(h), "databases") }
 func (h Home) journals() string     { return filepath.Join(string(h), "journals") }
 
+// workspaces is where answers of Databricks workspaces are remembered.
+func (h Home) workspaces() string { return filepath.Join(string(h), "workspaces.json") }
+
 // run is where one run leaves its report and logs.
 func (h Home) run(id string) string { return filepath.Join(string(h), "runs", id) }
+
+// Run is where one run leaves its report and logs.
+func (h Home) Run(id string) string { return h.run(id) }
+
+// Bill is where a run leaves its bill of materials, in CycloneDX.
+func (h Home) Bill(id string) string { return filepath.Join(h.run(id), "sbom.cdx.json") }
 
 // layout is the OCI layout that builds of one image from one context share, so that a build copies only new blobs.
 func (h Home) layout(image, context string) string {

@@ -100,8 +100,8 @@ Exit codes: 0 pass, 1 fail (the image), 2 usage or configuration, 3 inconclusive
 
 	root.AddCommand(
 		a.runCommand(), a.buildCommand(), a.checkCommand(), a.scanCommand(), a.verifyCommand(), a.promoteCommand(),
-		a.registryCommand(), a.keyCommand(), a.configCommand(), a.schemaCommand(), a.versionCommand(),
-		a.engineCommand(), a.probeCommand(),
+		a.registryCommand(), a.emulateCommand(), a.cleanupCommand(), a.keyCommand(), a.configCommand(), a.schemaCommand(), a.versionCommand(),
+		a.initCommand(), a.doctorCommand(), a.actionCommand(), a.engineCommand(), a.probeCommand(),
 	)
 	return root
 }

@@ -46,11 +46,11 @@ func dropGroups(root string, groups cgroups) {
 	}
 }
 
-// unmountBelow detaches every mount below root, the innermost first.
-func unmountBelow(root string) error {
+// mountsBelow are the mounts below root, the outermost first.
+func mountsBelow(root string) ([]string, error) {
 	file, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer file.Close()
 	var points []string
@@ -60,7 +60,12 @@ func unmountBelow(root string) error {
 			points = append(points, unescape(fields[4]))
 		}
 	}
-	all := lines.Err()
+	return points, lines.Err()
+}
+
+// unmountBelow detaches every mount below root, the innermost first.
+func unmountBelow(root string) error {
+	points, all := mountsBelow(root)
 	for i := len(points) - 1; i >= 0; i-- {
 		if err := unix.Unmount(points[i], unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
 			all = errors.Join(all, err)

@@ -106,11 +106,17 @@ func newWorker(ctx context.Context, o Options, kept records, root, snapshotter, 
 	if err != nil {
 		return nil, fmt.Errorf("the engine's worker on %s: %w", root, err)
 	}
+	folders, err := newNearby(w.CacheMgr)
+	if err != nil {
+		return nil, fmt.Errorf("the engine's worker on %s: %w", root, err)
+	}
+	w.SourceManager.Register(folders)
 	return w, nil
 }
 
 func workerOptions(o Options, kept records, root, snapshotter, runtimePath string) (base.WorkerOpt, error) {
 	var opt base.WorkerOpt
+	useInflater()
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return opt, err
 	}

@@ -89,7 +89,7 @@ func image(t testing.TB, variant variant) v1.Image {
 		add(tar.Header{Name: "opt/entrypoint", Typeflag: tar.TypeReg, Mode: 0o755}, body)
 	}
 	add(tar.Header{Name: "bin/faux", Typeflag: tar.TypeReg, Mode: 0o755}, body)
-	for _, command := range []string{"opt/spark/bin/spark-class", "opt/spark/bin/spark-submit", "bin/service", "bin/sleep", "bin/id", "bin/parent", "bin/bash", "bin/java"} {
+	for _, command := range []string{"opt/spark/bin/spark-class", "opt/spark/bin/spark-submit", "bin/service", "bin/sleep", "bin/id", "bin/parent", "bin/echo", "bin/bash", "bin/java"} {
 		add(tar.Header{Name: command, Typeflag: tar.TypeSymlink, Linkname: "/bin/faux", Mode: 0o777}, nil)
 	}
 	if err := archive.Close(); err != nil {

@@ -29,7 +29,7 @@ func Main(args []string) int {
 
 func answer(ctx context.Context, args []string, out io.Writer) (Report, error) {
 	if len(args) == 0 {
-		return Report{}, errors.New("say run, get, copy, sum or hold")
+		return Report{}, errors.New("say run, get, copy, put, sum or hold")
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -37,11 +37,15 @@ func answer(ctx context.Context, args []string, out io.Writer) (Report, error) {
 	switch args[0] {
 	case "run":
 		leaves := flags.Bool("leaves", false, "what the command leaves running may keep its output open")
+		talks := flags.Bool("talks", false, "the command reads standard input, and is interrupted by SIGUSR1")
 		if err := flags.Parse(args[1:]); err != nil {
 			return Report{}, err
 		}
 		if *leaves {
 			out = struct{ io.Writer }{out} // no file, so that it is copied, and the copying can end
+		}
+		if *talks {
+			return talk(ctx, flags.Args(), out)
 		}
 		return run(ctx, flags.Args(), *within, out)
 	case "get":
@@ -73,10 +77,18 @@ func answer(ctx context.Context, args []string, out io.Writer) (Report, error) {
 			return Report{}, errors.New("sum wants one file")
 		}
 		return sum(flags.Arg(0))
+	case "put":
+		if err := flags.Parse(args[1:]); err != nil {
+			return Report{}, err
+		}
+		if flags.NArg() != 1 {
+			return Report{}, errors.New("put wants one path")
+		}
+		return put(flags.Arg(0), os.Stdin)
 	case "hold":
 		hold()
 		return Report{}, errors.New("nothing is to be held any more")
 	default:
-		return Report{}, fmt.Errorf("%q is none of run, get, copy, sum and hold", args[0])
+		return Report{}, fmt.Errorf("%q is none of run, get, copy, put, sum and hold", args[0])
 	}
 }

@@ -23,13 +23,22 @@ func run(ctx context.Context, command []string, within time.Duration, out io.Wri
 		ctx, cancel = context.WithTimeout(ctx, within)
 		defer cancel()
 	}
+	cmd := grouped(ctx, command, out)
+	return ended(ctx, cmd, cmd.Run())
+}
+
+// grouped is a command that leads a process group, and is killed with it.
+func grouped(ctx context.Context, command []string, out io.Writer) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = lingering
-	err := cmd.Run()
+	return cmd
+}
 
+// ended reports how a command ended.
+func ended(ctx context.Context, cmd *exec.Cmd, err error) (Report, error) {
 	var ended *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
