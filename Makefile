@@ -13,11 +13,15 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      ?= go
 ARCH    := $(shell $(GO) env GOARCH)
 RUNC    := pipeline/engine/runtime/$(ARCH)/runc.gz
+# Only Linux has what the runtime makes containers of.
+ifeq ($(shell $(GO) env GOOS),linux)
+EMBEDDED := $(RUNC)
+endif
 
 .PHONY: build cross demo test lint bench clean
 
-## build: bin/hallmark, one static binary with the container runtime inside
-build: $(RUNC)
+## build: bin/hallmark, one static binary, on Linux with the container runtime inside
+build: $(EMBEDDED)
 	@scripts/compile bin/hallmark ./cmd/hallmark -ldflags '$(LDFLAGS)'
 
 $(RUNC): go.mod pipeline/engine/runtime/build.sh

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -87,6 +88,7 @@ func (r *run) watch(ctx context.Context) context.Context {
 	if r.cfg.Sign.Key == "" && r.signs() {
 		r.book.note("Signed with a key that lived in memory for this run alone: the signature is worth nothing to anyone else.")
 	}
+	warnOfLaunches(ctx, runtime.GOOS, r.cfg.Launch)
 	return ctx
 }
 

@@ -2,7 +2,10 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
+	"os"
 	"path"
+	"path/filepath"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/mount"
@@ -104,3 +107,19 @@ func (f hostFileRef) Mount() ([]mount.Mount, func() error, error) {
 
 // IdentityMapping is none: the engine runs as root.
 func (f hostFileRef) IdentityMapping() *user.IdentityMapping { return nil }
+
+// writeReport replaces the report of token in one move, so that a reader never sees half of one.
+func writeReport(root, token string, report SandboxReport) error {
+	body, err := json.Marshal(report)
+	if err != nil {
+		return err
+	}
+	path := reportPath(root, token)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", body, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}

@@ -51,6 +51,14 @@ func instead(goos string) string {
 	return "set " + hostVariable + " to a BuildKit on Linux that you may use"
 }
 
+// Here says why a system cannot have the embedded engine; nil: it can.
+func Here(goos string) error {
+	if goos == linux {
+		return nil
+	}
+	return notHere(goos)
+}
+
 // notHere is for a system without an embedded engine.
 func notHere(goos string) error {
 	return &verdict.Error{
