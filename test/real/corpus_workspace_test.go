@@ -126,8 +126,10 @@ func (d *databricksImages) inWorkspaces(t *testing.T) {
 				e.order(t, http.MethodPost, "faults", fault, nil)
 			}
 			_, before := e.clusters(t)
-			args := []string{"run", "--config", filepath.Join(corpusFolder, "image", "workspace.yaml"), "--set", "build.target=" + cmp.Or(c.Image, "as-it-is"),
-				"--set", fmt.Sprintf("launch[0].databricks.tags.case=%d", n)} // another launch than the case before, which may have passed
+			args := []string{
+				"run", "--config", filepath.Join(corpusFolder, "image", "workspace.yaml"), "--set", "build.target=" + cmp.Or(c.Image, "as-it-is"),
+				"--set", fmt.Sprintf("launch[0].databricks.tags.case=%d", n),
+			} // another launch than the case before, which may have passed
 			for _, set := range c.Set {
 				args = append(args, "--set", set)
 			}
