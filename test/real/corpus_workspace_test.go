@@ -35,7 +35,9 @@ func (h home) emulate(t *testing.T, launches bool) emulated {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = append(append(os.Environ(), "HALLMARK_HOME="+h.dir, "DOCKER_CONFIG="+h.dir), h.env...)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(entry string) bool { return strings.HasPrefix(entry, "HALLMARK_") }),
+		"HALLMARK_HOME="+h.dir, "DOCKER_CONFIG="+h.dir)
+	cmd.Env = append(cmd.Env, h.env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = time.Minute
 	var said bytes.Buffer
@@ -110,7 +112,7 @@ func (e emulated) clusters(t *testing.T) (left map[string]string, deleted int) {
 // inWorkspaces runs the cases that a workspace takes part in. After each of them no cluster is left.
 func (d *databricksImages) inWorkspaces(t *testing.T) {
 	served := map[bool]emulated{false: d.emulate(t, false), true: d.emulate(t, true)}
-	for _, c := range corpus(t) {
+	for n, c := range corpus(t) {
 		if c.Workspace == nil {
 			continue
 		}
@@ -124,7 +126,10 @@ func (d *databricksImages) inWorkspaces(t *testing.T) {
 				e.order(t, http.MethodPost, "faults", fault, nil)
 			}
 			_, before := e.clusters(t)
-			args := []string{"run", "--config", filepath.Join(corpusFolder, "image", "workspace.yaml"), "--set", "build.target=" + cmp.Or(c.Image, "as-it-is")}
+			args := []string{
+				"run", "--config", filepath.Join(corpusFolder, "image", "workspace.yaml"), "--set", "build.target=" + cmp.Or(c.Image, "as-it-is"),
+				"--set", fmt.Sprintf("launch[0].databricks.tags.case=%d", n),
+			} // another launch than the case before, which may have passed
 			for _, set := range c.Set {
 				args = append(args, "--set", set)
 			}
