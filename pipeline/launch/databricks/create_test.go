@@ -84,15 +84,23 @@ func TestCreateAsksForWhatIsConfigured(t *testing.T) {
 		}},
 		{"init scripts of every kind", func(o *Options, s *server) {
 			o.Scripts = []Script{
-				{Kind: "workspace", Path: "/Users/ci@example.com/init.sh"}, {Kind: "volumes", Path: "/Volumes/a/b/c/init.sh"}, {Kind: "dbfs", Path: "dbfs:/init.sh"},
-				{Kind: "s3", Path: "s3://bucket/init.sh", Region: "eu-west-1"}, {Kind: "abfss", Path: "abfss://c@a.dfs.core.windows.net/init.sh"}, {Kind: "gcs", Path: "gs://bucket/init.sh"}, {Kind: "file", Path: "file:/opt/init.sh"},
+				{Kind: "workspace", Path: "/Users/ci@example.com/init.sh"},
+				{Kind: "volumes", Path: "/Volumes/a/b/c/init.sh"},
+				{Kind: "dbfs", Path: "dbfs:/init.sh"},
+				{Kind: "s3", Path: "s3://bucket/init.sh", Region: "eu-west-1"},
+				{Kind: "abfss", Path: "abfss://c@a.dfs.core.windows.net/init.sh"},
+				{Kind: "gcs", Path: "gs://bucket/init.sh"},
+				{Kind: "file", Path: "file:/opt/init.sh"},
 			}
 			s.files["/Workspace/Users/ci@example.com/init.sh"], s.files["/Volumes/a/b/c/init.sh"], s.files["dbfs:/init.sh"] = "one", "two", "three"
 		}, func(b createBody) string {
 			return wrong(fmt.Sprint(b.InitScripts) == fmt.Sprint([]map[string]any{
-				{"workspace": map[string]any{"destination": "/Users/ci@example.com/init.sh"}}, {"volumes": map[string]any{"destination": "/Volumes/a/b/c/init.sh"}},
-				{"dbfs": map[string]any{"destination": "dbfs:/init.sh"}}, {"s3": map[string]any{"destination": "s3://bucket/init.sh", "region": "eu-west-1"}},
-				{"abfss": map[string]any{"destination": "abfss://c@a.dfs.core.windows.net/init.sh"}}, {"gcs": map[string]any{"destination": "gs://bucket/init.sh"}},
+				{"workspace": map[string]any{"destination": "/Users/ci@example.com/init.sh"}},
+				{"volumes": map[string]any{"destination": "/Volumes/a/b/c/init.sh"}},
+				{"dbfs": map[string]any{"destination": "dbfs:/init.sh"}},
+				{"s3": map[string]any{"destination": "s3://bucket/init.sh", "region": "eu-west-1"}},
+				{"abfss": map[string]any{"destination": "abfss://c@a.dfs.core.windows.net/init.sh"}},
+				{"gcs": map[string]any{"destination": "gs://bucket/init.sh"}},
 				{"file": map[string]any{"destination": "file:/opt/init.sh"}},
 			}))
 		}},

@@ -192,7 +192,8 @@ func (w *workspace) checkUser(ctx context.Context, o Options, made *plan, found 
 	}
 	entitled := slices.ContainsFunc(who.Entitlements, func(e struct {
 		Value string `json:"value"`
-	}) bool {
+	},
+	) bool {
 		return e.Value == "allow-cluster-create"
 	})
 	switch {
