@@ -31,8 +31,8 @@ const helperWait = 30 * time.Second
 // podman's) left, credential helpers included.
 type credentials struct {
 	byHost       map[string]Credential
+	only         bool
 	dockerConfig string
-	none         bool // whatever there is, nobody is shown any
 
 	mu     sync.Mutex
 	source map[string]string // host -> where the credential came from, for people
@@ -43,7 +43,7 @@ func newCredentials(o Options) *credentials {
 	for host, credential := range o.Auth {
 		byHost[canonicalHost(host)] = credential
 	}
-	return &credentials{byHost: byHost, dockerConfig: o.DockerConfig, none: o.anonymous, source: map[string]string{}}
+	return &credentials{byHost: byHost, only: o.OnlyAuth, dockerConfig: o.DockerConfig, source: map[string]string{}}
 }
 
 // canonicalHost makes one name of the several that Docker Hub has.
@@ -57,9 +57,6 @@ func canonicalHost(host string) string {
 
 // find returns the credential for a repository's host; the zero AuthConfig is none. Secrets in it are masked.
 func (c *credentials) find(ctx context.Context, host, repository string) (authn.AuthConfig, error) {
-	if c.none {
-		return authn.AuthConfig{}, nil
-	}
 	found, source, err := c.look(ctx, canonicalHost(host), repository)
 	if err != nil {
 		return authn.AuthConfig{}, err
@@ -76,6 +73,9 @@ func (c *credentials) find(ctx context.Context, host, repository string) (authn.
 func (c *credentials) look(ctx context.Context, host, repository string) (authn.AuthConfig, string, error) {
 	if credential, ok := c.byHost[host]; ok {
 		return fromReferences(credential)
+	}
+	if c.only {
+		return authn.AuthConfig{}, "no credential", nil
 	}
 	if set := os.Getenv(EnvHost); set != "" && canonicalHost(set) == host {
 		if token := os.Getenv(EnvToken); token != "" {

@@ -17,6 +17,8 @@ type Options struct {
 	PlainHTTP []string
 	// Auth holds credentials by host; they come before the environment and Docker's configuration.
 	Auth map[string]Credential
+	// OnlyAuth leaves the environment and Docker's configuration alone: a host without an entry in Auth is asked anonymously.
+	OnlyAuth bool
 	// DockerConfig is the folder of config.json; empty: where docker and podman keep theirs.
 	DockerConfig string
 	// MaxRetries is how often a request is repeated; 0: 4; negative: never.
@@ -35,9 +37,6 @@ type Options struct {
 	Transport http.RoundTripper
 	// UserAgent is what registries see in their logs; empty: "hallmark".
 	UserAgent string
-
-	// anonymous shows no credential to anybody, whatever there is.
-	anonymous bool
 }
 
 // Credential opens one host. Either Username and Password, or Token, an identity token as `docker login` stores it.

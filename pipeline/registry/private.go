@@ -12,7 +12,7 @@ import (
 // client has just read, wants some.
 func (c *Client) Private(ctx context.Context, s subject.Subject) (bool, error) {
 	options := c.options
-	options.Auth, options.anonymous = nil, true
+	options.Auth, options.OnlyAuth = nil, true
 	stranger, err := New(options)
 	if err != nil {
 		return false, err
