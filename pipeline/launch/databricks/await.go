@@ -96,7 +96,7 @@ func (c *cluster) why(ctx context.Context, now *compute.ClusterDetails) error {
 	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), eventsWithin)
 	defer cancel()
 	if err := c.listen(reading); err != nil {
-		c.event("the cluster's events cannot be read: %v", err)
+		c.event("the cluster's events cannot be read: %v", reasonOf(err))
 	}
 	c.mu.Lock()
 	told := c.told

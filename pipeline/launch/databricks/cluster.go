@@ -153,7 +153,7 @@ func (c *cluster) imageRefused(err error) bool {
 func (c *cluster) Logs(ctx context.Context) (io.ReadCloser, error) {
 	if c.known() != "" {
 		if err := c.listen(ctx); err != nil {
-			c.event("the cluster's events cannot be read: %v", err)
+			c.event("the cluster's events cannot be read: %v", reasonOf(err))
 		}
 	}
 	out := c.book.Output("cluster", nil)
@@ -202,7 +202,7 @@ func (w *workspace) remove(ctx context.Context, id string) error {
 			return err
 		})
 		if ended == nil {
-			progress.From(ctx).Warnf("The cluster %s was ended, and stays in the workspace's list: %v", id, err)
+			progress.From(ctx).Warnf("The cluster %s was ended, and stays in the workspace's list: %s", id, reasonOf(err))
 		}
 		return ended
 	}

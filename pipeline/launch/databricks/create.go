@@ -177,7 +177,7 @@ func (c *cluster) abandon(ctx context.Context) {
 		}
 		found, err := c.space.tagged(ctx, func(tags map[string]string) bool { return tags[TagRun] == tagText(c.spec.RunID) })
 		if err != nil {
-			c.event("clusters of this run cannot be looked for (%v); hallmark cleanup --run %s ends them", err, c.spec.RunID)
+			c.event("clusters of this run cannot be looked for (%s); hallmark cleanup --run %s ends them", reasonOf(err), c.spec.RunID)
 			return
 		}
 		others := 0
@@ -187,7 +187,7 @@ func (c *cluster) abandon(ctx context.Context) {
 			}
 			others++
 			if err := c.space.remove(ctx, other.ClusterId); err != nil {
-				c.event("the cluster %s, whose creation was never answered, cannot be deleted: %v", other.ClusterId, err)
+				c.event("the cluster %s, whose creation was never answered, cannot be deleted: %v", other.ClusterId, reasonOf(err))
 				continue
 			}
 			task.Notef("The cluster %s, whose creation was never answered, is deleted", other.ClusterId)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -284,5 +285,47 @@ func TestProbeOverdue(t *testing.T) {
 	}
 	if s.count("POST /api/1.2/commands/cancel") != 1 || s.count("POST /api/1.2/contexts/create") != 2 {
 		t.Errorf("requests: %v", s.requests)
+	}
+}
+
+// A fresh cluster is not tried when there is no time for one: the cause would be hidden behind a deadline.
+func TestNoTimeForAFreshCluster(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.states, s.ends = [][]string{{"PENDING", "PENDING", "TERMINATED"}}, []map[string]any{reason("CLOUD_PROVIDER_LAUNCH_FAILURE", "CLOUD_FAILURE")}
+	o := s.options()
+	o.wait = func(ctx context.Context, _ time.Duration) error { return sleep(ctx, 300*time.Millisecond) }
+	spec := testSpec()
+	spec.Timeout = time.Second
+	result := run(t, o, spec)
+	if result.Verdict != verdict.Inconclusive || !strings.Contains(result.Reason, "CLOUD_PROVIDER_LAUNCH_FAILURE") || len(s.order) != 1 {
+		t.Errorf("%s after %d clusters: %s", result.Verdict, len(s.order), result.Reason)
+	}
+	if last := result.Events[len(result.Events)-1].Text; !strings.Contains(last, "no fresh cluster is tried") {
+		t.Errorf("the last event is %q", last)
+	}
+}
+
+// Each attempt's log is kept, and the result of the last tells of those before.
+func TestAttemptsAreTold(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.states, s.ends = [][]string{{"TERMINATED"}}, []map[string]any{reason("CLOUD_PROVIDER_LAUNCH_FAILURE", "CLOUD_FAILURE")}
+	spec := testSpec(python("1", "100"))
+	spec.LogPath = t.TempDir() + "/launch.log"
+	result := run(t, s.options(), spec)
+	if result.Verdict != verdict.Pass || result.LogPath != strings.TrimSuffix(spec.LogPath, ".log")+"-2.log" {
+		t.Errorf("%s: %s; log %s", result.Verdict, result.Reason, result.LogPath)
+	}
+	first, err := os.ReadFile(spec.LogPath)
+	if err != nil || !strings.Contains(string(first), "CLOUD_PROVIDER_LAUNCH_FAILURE") {
+		t.Errorf("%v: %s", err, first)
+	}
+	told := false
+	for _, event := range result.Events {
+		told = told || strings.Contains(event.Text, "attempt 1 ended") && strings.Contains(event.Text, "CLOUD_PROVIDER_LAUNCH_FAILURE")
+	}
+	if !told {
+		t.Errorf("%+v", result.Events)
 	}
 }

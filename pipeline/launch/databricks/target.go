@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,17 +78,32 @@ func (t *Target) Run(ctx context.Context, spec launch.Spec) (*launch.Result, err
 	var before []launch.Event
 	for attempt := 1; ; attempt++ {
 		t.begin(attempt)
-		result, err := launch.Run(ctx, t, spec)
+		begun, one := time.Now(), spec
+		one.LogPath = numberedLog(spec.LogPath, attempt)
+		result, err := launch.Run(ctx, t, one)
 		if result == nil {
 			return nil, err
 		}
 		result.Started, result.Events = started, append(before, result.Events...)
-		if err != nil || result.Verdict != verdict.Inconclusive || !t.mayTryAgain() || attempt > t.options.Retries || time.Until(spec.Deadline) < 0 {
+		if err != nil || result.Verdict != verdict.Inconclusive || !t.mayTryAgain() || attempt > t.options.Retries {
+			return result, err
+		}
+		if left := time.Until(spec.Deadline); left < time.Since(begun) { // the next one would end for want of time, and hide the cause
+			result.Events = append(result.Events, launch.Event{At: time.Now(), Text: fmt.Sprintf("no fresh cluster is tried: the launch has %s left", max(left, 0).Round(time.Second))})
 			return result, err
 		}
 		before = append(result.Events, launch.Event{At: time.Now(), Text: fmt.Sprintf("attempt %d ended: %s; a fresh cluster is tried", attempt, result.Reason)})
 		progress.From(ctx).Warnf("Attempt %d of %d ended: %s. A fresh cluster is tried.", attempt, t.options.Retries+1, result.Reason)
 	}
+}
+
+// numberedLog keeps the logs of all attempts: launch.log, launch-2.log.
+func numberedLog(path string, attempt int) string {
+	if path == "" || attempt == 1 {
+		return path
+	}
+	ending := filepath.Ext(path)
+	return fmt.Sprintf("%s-%d%s", strings.TrimSuffix(path, ending), attempt, ending)
 }
 
 func (t *Target) begin(attempt int) {
@@ -188,6 +205,14 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// reasonOf is an error as part of a sentence.
+func reasonOf(err error) string {
+	if e := (*fault)(nil); errors.As(err, &e) {
+		return e.of.Reason
+	}
+	return short(err)
 }
 
 // unwrapped is an error for callers outside this package.
