@@ -204,7 +204,8 @@ func newEmulatorMachine(ctx context.Context, cfg *config.Config, options Options
 	if m.engine, err = engine.Start(ctx, settings); err != nil {
 		return nil, err
 	}
-	return m, nil
+	// What an emulator that was killed has left; only one at a time has the engine's folder.
+	return m, os.RemoveAll(m.work)
 }
 
 // String says what clusters run on.

@@ -153,7 +153,8 @@ func TestShell(t *testing.T) {
 	if _, err := exec.LookPath("java"); err != nil || len(kept) == 0 {
 		t.Skip("there is no Spark, or no Java, on this machine")
 	}
-	s := session(t, Options{Home: filepath.Dir(filepath.Dir(kept[0]))})
+	options := Options{Home: filepath.Dir(filepath.Dir(kept[0])), Driver: &Driver{}}
+	s := session(t, options)
 	for _, test := range []asked{
 		{"scala", "val x = 41", "text", "x: Int = 41", ""},
 		{"scala", "val y = x +\n  1\nprintln(\"got \" + y)", "text", "got 42", ""},
@@ -171,4 +172,26 @@ func TestShell(t *testing.T) {
 	if err != nil || got.Kind != "table" || len(got.Rows) != 1 || got.Rows[0][0] != 10.0 || got.Rows[0][1] != "a" || got.Rows[0][2] != "1.5" || got.Rows[0][3] != nil || got.Schema[0].Name != "total" || got.Schema[0].Type != `"long"` {
 		t.Errorf("got %+v, %v", got, err)
 	}
+
+	// Another session borrows the shell, and has views of its own in it, for as long as it likes.
+	other := session(t, options)
+	for _, test := range []asked{
+		{"sql", "SELECT * FROM five", "error", "five", "AnalysisException"},
+		{"sql", "CREATE TEMPORARY VIEW mine AS SELECT 7 AS n", "table", "", ""},
+	} {
+		test.of(t, other)
+	}
+	asked{"sql", "SELECT * FROM mine", "error", "mine", ""}.of(t, s)
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	got, err = other.Run(t.Context(), "sql", "SELECT * FROM mine")
+	if err != nil || len(got.Rows) != 1 || got.Rows[0][0] != 7.0 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if len(other.kept) != 0 || len(options.Driver.shells) != 1 {
+		t.Error("there is another shell")
+	}
+	_ = options.Driver.shells[0].program.End(t.Context())
+	asked{"sql", "SELECT 8 AS n", "table", "", ""}.of(t, other) // of its own now
 }
