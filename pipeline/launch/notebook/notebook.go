@@ -218,7 +218,7 @@ func (s *Session) begin(ctx context.Context, program string) (*kept, error) {
 	case inR:
 		args = []string{s.options.R, "--vanilla", "-e", rHarness, mark}
 	default:
-		args = []string{s.options.Home + "/bin/spark-shell", "--master", "local[*]", "--conf", "spark.ui.enabled=false"}
+		args = []string{s.options.Home + "/bin/spark-shell", "--master", "local[*]", "--conf", "spark.ui.enabled=false", "--conf", "spark.ui.showConsoleProgress=false", "--conf", "spark.log.level=ERROR"}
 	}
 	started, err := s.options.Start(ctx, program, args, k)
 	if err != nil {

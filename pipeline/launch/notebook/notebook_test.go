@@ -135,6 +135,71 @@ func TestPythonThatDoesNotListenIsEnded(t *testing.T) {
 	asked{"python", "1", "text", "Out[1]: 1", ""}.of(t, s)
 }
 
+// Spark is played by a module, whose JVM talks.
+func TestPythonMakesASession(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(home, "python", "pyspark"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"__init__.py": "", "sql.py": `
+import os, sys
+class Frame:
+    class F:
+        def __init__(self, name):
+            self.name = name
+            self.dataType = self
+        def json(self):
+            return '"long"'
+    class S:
+        pass
+    schema = S()
+    schema.fields = [F("n")]
+    def take(self, n):
+        return [(7,), (None,), (float("nan"),)]
+class Session:
+    made = 0
+    def __init__(self):
+        self.sparkContext = self
+    def sql(self, text):
+        if "wrong" in text:
+            raise ValueError("no such table")
+        return Frame()
+class Builder:
+    def __getattr__(self, name):
+        return lambda *a, **k: self
+    def getOrCreate(self):
+        os.system("echo the JVM talks >&2")
+        print("and prints")
+        if os.environ.get("BROKEN"):
+            raise RuntimeError("Java gateway process exited")
+        return Session()
+class SparkSession:
+    builder = Builder()
+`,
+	} {
+		if err := os.WriteFile(filepath.Join(home, "python", "pyspark", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := session(t, Options{Python: python(t), Home: home})
+	for _, test := range []asked{
+		{"python", "import os; os.environ['BROKEN'] = 'yes'; spark", "error", "the JVM talks", "Java gateway process exited"},
+		{"python", "del os.environ['BROKEN']", "text", "", ""},
+		{"python", "def f():\n    return spark\nprint(f() is spark, sc is spark)", "text", "True True\n", ""},
+		{"sql", "SELECT wrong", "error", "no such table", "ValueError"},
+	} {
+		test.of(t, s)
+	}
+	for language, code := range map[string]string{"sql": "SELECT n", "python": "display(spark.sql('SELECT n'))"} {
+		got, err := s.Run(t.Context(), language, code)
+		if err != nil || got.Kind != "table" || len(got.Rows) != 3 || got.Rows[0][0] != 7.0 || got.Rows[1][0] != nil || got.Rows[2][0] != "nan" || got.Schema[0] != (Column{"n", `"long"`}) || got.Text != "" {
+			t.Errorf("%s: got %+v, %v", code, got, err)
+		}
+	}
+}
+
 func TestPip(t *testing.T) {
 	t.Parallel()
 	s := session(t, Options{Python: python(t), Home: "/nosuch"})
