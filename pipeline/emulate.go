@@ -84,7 +84,7 @@ func EmulateDatabricks(ctx context.Context, cfg *config.Config, options Options,
 		}
 		o.ClientSecret = string(value)
 	}
-	told := Emulated{Host: "http://" + listener.Addr().String(), Machine: "no machine: clusters are states and events only"}
+	told := Emulated{Host: "http://" + listener.Addr().String(), Machine: "clusters are states and events only, without any machine"}
 	if !e.NoLaunch {
 		m, err := newEmulatorMachine(ctx, cfg, options, e)
 		if err != nil {
@@ -204,12 +204,13 @@ func newEmulatorMachine(ctx context.Context, cfg *config.Config, options Options
 	if m.engine, err = engine.Start(ctx, settings); err != nil {
 		return nil, err
 	}
-	return m, nil
+	// What an emulator that was killed has left; only one at a time has the engine's folder.
+	return m, os.RemoveAll(m.work)
 }
 
 // String says what clusters run on.
 func (m *emulatorMachine) String() string {
-	return "the sandbox with the Spark of " + m.runtime + ", " + strings.TrimPrefix(m.engine.Reason(), "the ")
+	return "clusters run in the sandbox with the Spark of " + m.runtime + ", " + strings.TrimPrefix(m.engine.Reason(), "the ")
 }
 
 func (m *emulatorMachine) close() error {

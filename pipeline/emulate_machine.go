@@ -81,7 +81,7 @@ func (m *emulatorMachine) start(ctx context.Context, l emulator.Launch, work str
 	cluster, err := target.Launch(ctx, spec)
 	if err == nil {
 		if talker, ok := cluster.(launch.Talker); ok {
-			return &emulatedNode{Talker: talker, work: work}, nil
+			return &emulatedNode{Talker: talker, work: work, driver: &notebook.Driver{}}, nil
 		}
 		err = errors.New("the sandbox's clusters do not keep programs")
 	}
@@ -102,7 +102,7 @@ func (m *emulatorMachine) find(ctx context.Context, l emulator.Launch, work stri
 	if err != nil {
 		return nil, none, err
 	}
-	options := registry.Options{PlainHTTP: m.cfg.Registry.PlainHTTP, OnlyAuth: true, UserAgent: "hallmark/" + m.version, Redirect: map[string]string{EmbeddedHost: m.local.Addr()}}
+	options := registry.Options{PlainHTTP: m.cfg.Registry.PlainHTTP, OnlyAuth: true, MaxRetries: 2, UserAgent: "hallmark/" + m.version, Redirect: map[string]string{EmbeddedHost: m.local.Addr()}}
 	if l.Username != "" || l.Password != "" {
 		file := filepath.Join(work, "password")
 		if err := os.WriteFile(file, []byte(l.Password), 0o600); err != nil {
@@ -189,6 +189,7 @@ func launchFailed(err error, scripts []emulator.ScriptResult, l emulator.Launch)
 		code = "SPARK_STARTUP_FAILURE" // the container is up by then, and the driver is not
 	}
 	out := ended(code, kind, "%s", secret.Redact(e.Reason))
+	out.Driver = code == "SPARK_STARTUP_FAILURE"
 	if code == "INIT_SCRIPT_FAILURE" {
 		if len(scripts) < len(l.Scripts) && (len(scripts) == 0 || scripts[len(scripts)-1].ExitCode == 0) { // it could not even be begun
 			scripts = append(scripts, emulator.ScriptResult{Name: l.Scripts[len(scripts)].Name, ExitCode: 127, Stderr: e.Reason})
@@ -201,7 +202,8 @@ func launchFailed(err error, scripts []emulator.ScriptResult, l emulator.Launch)
 // emulatedNode is a driver in the sandbox.
 type emulatedNode struct {
 	launch.Talker
-	work string
+	work   string
+	driver *notebook.Driver
 }
 
 // Why says what became of the driver.
@@ -233,7 +235,7 @@ func (n *emulatedNode) Session(string) emulator.Session {
 	survey := n.Survey()
 	home, _ := n.Lookup("SPARK_HOME")
 	return emulatedSession{notebook.New(notebook.Options{
-		Python: survey.Python, R: survey.R, Home: home,
+		Python: survey.Python, R: survey.R, Home: home, Driver: n.driver,
 		Start: func(ctx context.Context, name string, args []string, output io.Writer) (notebook.Program, error) {
 			return n.Talk(ctx, name, args, output)
 		},

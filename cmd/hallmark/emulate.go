@@ -25,7 +25,7 @@ func (a *app) emulateDatabricksCommand() *cobra.Command {
 	var verbose bool
 	command := &cobra.Command{
 		Use:   "databricks",
-		Short: "Serve a Databricks workspace until interrupted, for Terraform, the Databricks CLI and tests",
+		Short: "Serve a Databricks workspace until interrupted, for SDKs, scripts and tests",
 		Long: `Serve the part of a Databricks workspace's REST API that launches clusters from images and runs commands
 on them. A cluster's image is really pulled, with the credentials of its docker_image and no others; its
 init scripts run in it, a driver comes up, and commands keep their state, all in the sandbox of this
@@ -34,7 +34,7 @@ machine (needs root; --no-launch serves states and events only).
 What the workspace cannot do, and how it is told to fail, stands in docs/emulator.md.`,
 		Example: `  hallmark emulate databricks &
   export DATABRICKS_HOST=http://` + pipeline.EmulatorHost + ` DATABRICKS_TOKEN=$(cat ~/.local/share/hallmark/emulator/token)
-  databricks clusters spark-versions`,
+  curl -H "Authorization: Bearer $DATABRICKS_TOKEN" $DATABRICKS_HOST/api/2.1/clusters/list`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, options, err := a.project(nil)
@@ -46,7 +46,7 @@ What the workspace cannot do, and how it is told to fail, stands in docs/emulato
 				e.Log = func(line string) { fmt.Fprintln(a.err, line) }
 			}
 			return pipeline.EmulateDatabricks(cmd.Context(), cfg, options, e, func(told pipeline.Emulated) {
-				fmt.Fprintf(a.err, "a Databricks workspace answers on %s, with %s; interrupt to stop\n", told.Host, told.Machine)
+				fmt.Fprintf(a.err, "a Databricks workspace answers on %s; %s; interrupt to stop\n", told.Host, told.Machine)
 				fmt.Fprintf(a.out, "export DATABRICKS_HOST=%s\n", told.Host)
 				if told.TokenFile != "" {
 					fmt.Fprintf(a.out, "export DATABRICKS_TOKEN=\"$(cat '%s')\"\n", told.TokenFile)

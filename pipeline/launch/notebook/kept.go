@@ -2,6 +2,7 @@ package notebook
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -23,6 +24,8 @@ type kept struct {
 	name, mark string
 	program    Program
 	answers    chan string
+	turn       chan struct{} // holds something while a command runs
+	borrowed   bool          // by another session; the driver's lock is for it
 
 	mu      sync.Mutex
 	text    []byte
@@ -78,6 +81,18 @@ func (k *kept) keep(text []byte) {
 	k.lost = k.lost || len(text) > room
 	k.text = append(k.text, text[:min(len(text), room)]...)
 }
+
+// take waits for the program's turn.
+func (k *kept) take(ctx context.Context) error {
+	select {
+	case k.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (k *kept) release() { <-k.turn }
 
 // clear forgets what was written before the next command.
 func (k *kept) clear() {

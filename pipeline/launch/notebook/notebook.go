@@ -12,7 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/foreign"
@@ -39,16 +41,54 @@ type Options struct {
 	R string
 	// Home is the folder of Spark, as the programs see it.
 	Home string
+	// Driver is what all sessions on one machine have in common; nil: this session is alone.
+	Driver *Driver
+}
+
+// Driver knows the Spark shells of all sessions on one machine: a statement of SQL need not start another one. Each
+// session has views and settings of its own in a shell that it shares.
+type Driver struct {
+	mu     sync.Mutex
+	shells []*kept
+}
+
+// lend is a shell that runs and has nothing to do, taken for one command; nil: there is none.
+func (d *Driver) lend() *kept {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.shells = slices.DeleteFunc(d.shells, (*kept).hasEnded)
+	for _, k := range d.shells {
+		select {
+		case k.turn <- struct{}{}:
+			k.borrowed = true
+			return k
+		default:
+		}
+	}
+	return nil
+}
+
+func (d *Driver) add(k *kept) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.shells = append(d.shells, k)
 }
 
 // Session is one execution context. Its commands are to come one after the other.
 type Session struct {
+	id      string
 	options Options
 	kept    map[string]*kept // by program
+	shared  *kept            // another session's shell, once it was borrowed
 }
 
 // New returns a session in which nothing runs yet.
-func New(options Options) *Session { return &Session{options: options, kept: map[string]*kept{}} }
+func New(options Options) *Session {
+	if options.Driver == nil {
+		options.Driver = &Driver{}
+	}
+	return &Session{id: rand.Text(), options: options, kept: map[string]*kept{}}
+}
 
 // Answer is what a command came to.
 type Answer struct {
@@ -82,20 +122,51 @@ func (s *Session) Run(ctx context.Context, language, code string) (Answer, error
 		return failure(err.Error(), ""), nil
 	}
 	k := s.kept[program]
+	if language == "sql" && program == inShell && (k == nil || k.hasEnded()) {
+		if shared, err := s.borrow(ctx); err != nil || shared != nil {
+			if err != nil {
+				return Answer{}, err
+			}
+			defer shared.release()
+			return shared.ask(ctx, "sql:"+s.id, code)
+		}
+	}
 	if k == nil || k.hasEnded() {
 		if k, err = s.begin(ctx, program); err != nil {
 			return Answer{}, err
 		}
 		s.kept[program] = k
+		if program == inShell {
+			s.options.Driver.add(k)
+		}
 	}
+	if err := k.take(ctx); err != nil {
+		return Answer{}, err
+	}
+	defer k.release()
 	return k.ask(ctx, language, code)
 }
 
-// Close ends the programs.
+// borrow is the shell of another session, taken for one command: the one that was borrowed before, for it knows this
+// session's views, else one that has nothing to do; nil: there is none.
+func (s *Session) borrow(ctx context.Context) (*kept, error) {
+	if s.shared != nil && !s.shared.hasEnded() {
+		return s.shared, s.shared.take(ctx)
+	}
+	s.shared = s.options.Driver.lend()
+	return s.shared, nil
+}
+
+// Close ends the programs, but for a shell that another session has borrowed: that one goes with the machine.
 func (s *Session) Close(ctx context.Context) error {
 	var errs []error
 	for _, k := range s.kept {
-		errs = append(errs, k.program.End(ctx))
+		s.options.Driver.mu.Lock()
+		lent := k.borrowed
+		s.options.Driver.mu.Unlock()
+		if !lent {
+			errs = append(errs, k.program.End(ctx))
+		}
 	}
 	s.kept = map[string]*kept{}
 	return errors.Join(errs...)
@@ -139,7 +210,7 @@ func (s *Session) programFor(language string) (string, error) {
 
 func (s *Session) begin(ctx context.Context, program string) (*kept, error) {
 	mark := rand.Text()
-	k := &kept{name: program, mark: mark, answers: make(chan string, 1)}
+	k := &kept{name: program, mark: mark, answers: make(chan string, 1), turn: make(chan struct{}, 1)}
 	var args []string
 	switch program {
 	case inPython:
@@ -147,7 +218,7 @@ func (s *Session) begin(ctx context.Context, program string) (*kept, error) {
 	case inR:
 		args = []string{s.options.R, "--vanilla", "-e", rHarness, mark}
 	default:
-		args = []string{s.options.Home + "/bin/spark-shell", "--master", "local[*]", "--conf", "spark.ui.enabled=false"}
+		args = []string{s.options.Home + "/bin/spark-shell", "--master", "local[*]", "--conf", "spark.ui.enabled=false", "--conf", "spark.ui.showConsoleProgress=false", "--conf", "spark.log.level=ERROR"}
 	}
 	started, err := s.options.Start(ctx, program, args, k)
 	if err != nil {

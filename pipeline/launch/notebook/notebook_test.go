@@ -135,6 +135,71 @@ func TestPythonThatDoesNotListenIsEnded(t *testing.T) {
 	asked{"python", "1", "text", "Out[1]: 1", ""}.of(t, s)
 }
 
+// Spark is played by a module, whose JVM talks.
+func TestPythonMakesASession(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(home, "python", "pyspark"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"__init__.py": "", "sql.py": `
+import os, sys
+class Frame:
+    class F:
+        def __init__(self, name):
+            self.name = name
+            self.dataType = self
+        def json(self):
+            return '"long"'
+    class S:
+        pass
+    schema = S()
+    schema.fields = [F("n")]
+    def take(self, n):
+        return [(7,), (None,), (float("nan"),)]
+class Session:
+    made = 0
+    def __init__(self):
+        self.sparkContext = self
+    def sql(self, text):
+        if "wrong" in text:
+            raise ValueError("no such table")
+        return Frame()
+class Builder:
+    def __getattr__(self, name):
+        return lambda *a, **k: self
+    def getOrCreate(self):
+        os.system("echo the JVM talks >&2")
+        print("and prints")
+        if os.environ.get("BROKEN"):
+            raise RuntimeError("Java gateway process exited")
+        return Session()
+class SparkSession:
+    builder = Builder()
+`,
+	} {
+		if err := os.WriteFile(filepath.Join(home, "python", "pyspark", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := session(t, Options{Python: python(t), Home: home})
+	for _, test := range []asked{
+		{"python", "import os; os.environ['BROKEN'] = 'yes'; spark", "error", "the JVM talks", "Java gateway process exited"},
+		{"python", "del os.environ['BROKEN']", "text", "", ""},
+		{"python", "def f():\n    return spark\nprint(f() is spark, sc is spark)", "text", "True True\n", ""},
+		{"sql", "SELECT wrong", "error", "no such table", "ValueError"},
+	} {
+		test.of(t, s)
+	}
+	for language, code := range map[string]string{"sql": "SELECT n", "python": "display(spark.sql('SELECT n'))"} {
+		got, err := s.Run(t.Context(), language, code)
+		if err != nil || got.Kind != "table" || len(got.Rows) != 3 || got.Rows[0][0] != 7.0 || got.Rows[1][0] != nil || got.Rows[2][0] != "nan" || got.Schema[0] != (Column{"n", `"long"`}) || got.Text != "" {
+			t.Errorf("%s: got %+v, %v", code, got, err)
+		}
+	}
+}
+
 func TestPip(t *testing.T) {
 	t.Parallel()
 	s := session(t, Options{Python: python(t), Home: "/nosuch"})
@@ -153,7 +218,8 @@ func TestShell(t *testing.T) {
 	if _, err := exec.LookPath("java"); err != nil || len(kept) == 0 {
 		t.Skip("there is no Spark, or no Java, on this machine")
 	}
-	s := session(t, Options{Home: filepath.Dir(filepath.Dir(kept[0]))})
+	options := Options{Home: filepath.Dir(filepath.Dir(kept[0])), Driver: &Driver{}}
+	s := session(t, options)
 	for _, test := range []asked{
 		{"scala", "val x = 41", "text", "x: Int = 41", ""},
 		{"scala", "val y = x +\n  1\nprintln(\"got \" + y)", "text", "got 42", ""},
@@ -171,4 +237,26 @@ func TestShell(t *testing.T) {
 	if err != nil || got.Kind != "table" || len(got.Rows) != 1 || got.Rows[0][0] != 10.0 || got.Rows[0][1] != "a" || got.Rows[0][2] != "1.5" || got.Rows[0][3] != nil || got.Schema[0].Name != "total" || got.Schema[0].Type != `"long"` {
 		t.Errorf("got %+v, %v", got, err)
 	}
+
+	// Another session borrows the shell, and has views of its own in it, for as long as it likes.
+	other := session(t, options)
+	for _, test := range []asked{
+		{"sql", "SELECT * FROM five", "error", "five", "AnalysisException"},
+		{"sql", "CREATE TEMPORARY VIEW mine AS SELECT 7 AS n", "table", "", ""},
+	} {
+		test.of(t, other)
+	}
+	asked{"sql", "SELECT * FROM mine", "error", "mine", ""}.of(t, s)
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	got, err = other.Run(t.Context(), "sql", "SELECT * FROM mine")
+	if err != nil || len(got.Rows) != 1 || got.Rows[0][0] != 7.0 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if len(other.kept) != 0 || len(options.Driver.shells) != 1 {
+		t.Error("there is another shell")
+	}
+	_ = options.Driver.shells[0].program.End(t.Context())
+	asked{"sql", "SELECT 8 AS n", "table", "", ""}.of(t, other) // of its own now
 }

@@ -21,8 +21,25 @@ def interrupted(number, frame):
 signal.signal(signal.SIGINT, interrupted)
 
 def session():
-    from pyspark.sql import SparkSession
-    made = SparkSession.builder.appName("hallmark").master("local[*]").config("spark.ui.enabled", "false").getOrCreate()
+    # What the JVM says is for the driver's log, not for the command that happens to start it.
+    log = os.path.join(tempfile.gettempdir(), "hallmark-driver-%d.log" % os.getpid())
+    kept = [os.dup(1), os.dup(2)]
+    sys.stdout.flush()
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    made = None
+    try:
+        from pyspark.sql import SparkSession
+        made = SparkSession.builder.appName("hallmark").master("local[*]").config("spark.ui.enabled", "false").getOrCreate()
+    finally:
+        for number, before in enumerate(kept, 1):
+            os.dup2(before, number)
+            os.close(before)
+        os.close(file)
+        if made is None:
+            with open(log, errors="replace") as said:
+                sys.stderr.write(said.read()[-8000:])
     if state["venv"]:
         made.sparkContext.pythonExec = os.path.join(state["venv"], "bin", "python")
     signal.signal(signal.SIGINT, interrupted)

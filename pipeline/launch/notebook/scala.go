@@ -19,8 +19,12 @@ case d: Double if d.isNaN || d.isInfinite => d.toString;
 case n: java.lang.Integer => n; case n: java.lang.Long => n; case n: java.lang.Double => n; case n: java.lang.Float => n;
 case n: java.lang.Short => n; case n: java.lang.Byte => n; case b: java.lang.Boolean => b;
 case other => other.toString };
-def sql(text: String): AnyRef = {
-val frame = org.apache.spark.sql.SparkSession.active.sql(text);
+val sessions = new java.util.HashMap[String, org.apache.spark.sql.SparkSession]();
+def session(of: String): org.apache.spark.sql.SparkSession = {
+val own = org.apache.spark.sql.SparkSession.active;
+if (of.isEmpty) own else { if (!sessions.containsKey(of)) sessions.put(of, own.newSession()); sessions.get(of) } };
+def sql(text: String, of: String): AnyRef = {
+val frame = session(of).sql(text);
 val rows = frame.take(1001);
 obj("kind" -> "table", "truncated" -> java.lang.Boolean.valueOf(rows.length > 1000),
 "schema" -> list(frame.schema.fields.toSeq.map(f => obj("name" -> f.name, "type" -> f.dataType.json))),
@@ -32,7 +36,7 @@ def run(language: String, parts: String*): Unit = {
 say("BEGINS");
 val answer: AnyRef = try {
 val code = new String(java.util.Base64.getDecoder.decode(parts.mkString), "UTF-8");
-if (language == "sql") sql(code)
+if (language.startsWith("sql")) sql(code, language.drop(4))
 else { val result = org.apache.spark.repl.Main.interp.intp.interpret(code).toString;
 if (result == "Success") obj("kind" -> "text") else if (result == "Incomplete") obj("kind" -> "error", "text" -> "error: the code is incomplete") else obj("kind" -> "error") }
 } catch { case error: Throwable => failed(error) };

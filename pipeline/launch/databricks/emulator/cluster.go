@@ -365,8 +365,18 @@ func (s *Server) fallen(c *cluster, l *life, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if ended != nil && len(ended.Scripts) > 0 {
+	switch {
+	case ended == nil:
+	case len(ended.Scripts) > 0:
 		c.event("INIT_SCRIPTS_FINISHED", eventDetails{InitScripts: c.scripts(ended.Scripts)})
+	case len(ended.events) > 0:
+		for _, e := range ended.events {
+			c.event(e.Type, eventDetails{DriverStateMessage: e.DriverStateMessage})
+		}
+	case ended.Driver:
+		c.event("DRIVER_UNAVAILABLE", eventDetails{DriverStateMessage: ended.Parameters[messageParameter]})
+	case c.state == pending || c.state == restarting:
+		c.event("ADD_NODES_FAILED", eventDetails{Reason: why})
 	}
 	s.end(c, why, "")
 }

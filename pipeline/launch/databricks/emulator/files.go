@@ -67,8 +67,10 @@ func canonical(name string) string {
 	switch {
 	case strings.HasPrefix(name, "dbfs:"):
 		return "dbfs:" + path.Clean("/"+strings.TrimPrefix(name, "dbfs:"))
-	case strings.Contains(name, "://"), strings.HasPrefix(name, "/Volumes/"):
+	case strings.Contains(name, "://"):
 		return name
+	case strings.HasPrefix(name, "/Volumes/"):
+		return path.Clean(name)
 	default:
 		return "/Workspace" + strings.TrimPrefix(path.Clean("/"+name), "/Workspace")
 	}

@@ -57,6 +57,14 @@ type End struct {
 	// Running waits for RUNNING; else it ends in PENDING.
 	Running bool     `json:"running,omitempty"`
 	After   Duration `json:"after,omitempty"`
+	// Events happen before it.
+	Events []Happening `json:"events,omitempty"`
+}
+
+// Happening is an event that is made up: SPARK_EXCEPTION with what the driver says, for example.
+type Happening struct {
+	Type               string `json:"type"`
+	DriverStateMessage string `json:"driver_state_message,omitempty"`
 }
 
 func (e *End) ended() *Ended {
@@ -64,7 +72,7 @@ func (e *End) ended() *Ended {
 	if kind == "" {
 		kind = byClient
 	}
-	return &Ended{Code: e.Code, Type: kind, Parameters: e.Parameters}
+	return &Ended{Code: e.Code, Type: kind, Parameters: e.Parameters, events: e.Events}
 }
 
 // Next tells the emulator what becomes of the clusters that are started next; several are taken in their order.

@@ -35,6 +35,9 @@ func TestEveryTerminationCode(t *testing.T) {
 			t.Errorf("%s: ended as %+v", code, r)
 		}
 		types := strings.Join(b.types(ids[i]), " ")
+		if failed := strings.Contains(types, "ADD_NODES_FAILED"); failed == (i%2 == 1) {
+			t.Errorf("%s: events %s", code, types)
+		}
 		if ran := strings.Contains(types, "RUNNING"); ran != (i%2 == 1) || !strings.HasSuffix(types, "TERMINATING") {
 			t.Errorf("%s: events %s", code, types)
 		}
@@ -86,6 +89,14 @@ func TestNextClusters(t *testing.T) {
 			found, err := b.clusters.ListAll(t.Context(), compute.ListClustersRequest{})
 			if err != nil || len(found) < 1 {
 				t.Errorf("%d clusters, %v", len(found), err)
+			}
+		}},
+		{"ends after events", Next{End: &End{Code: "SPARK_ERROR", Type: "SERVICE_FAULT", Running: true, Events: []Happening{{"SPARK_EXCEPTION", "py4j is missing"}}}}, func(t *testing.T, b *bench) {
+			id := b.create(one())
+			b.reach(id, "TERMINATED")
+			got, err := b.clusters.EventsAll(t.Context(), compute.GetEvents{ClusterId: id, EventTypes: []compute.EventType{compute.EventTypeSparkException}})
+			if err != nil || len(got) != 1 || got[0].Details.DriverStateMessage != "py4j is missing" {
+				t.Errorf("%+v, %v", got, err)
 			}
 		}},
 		{"holds for several", Next{End: &End{Code: "CLOUD_PROVIDER_LAUNCH_FAILURE", Type: "CLOUD_FAILURE"}, Count: 2}, func(t *testing.T, b *bench) {

@@ -65,6 +65,10 @@ type Ended struct {
 	Type       string            // CLIENT_ERROR, CLOUD_FAILURE, SERVICE_FAULT, SUCCESS
 	Parameters map[string]string // what helps stands in databricks_error_message
 	Scripts    []ScriptResult    // that were run, the failed one last
+	// Driver says that the driver did not come up, or went, and is not to blame on the container.
+	Driver bool
+
+	events []Happening
 }
 
 // Error is the message and the code.

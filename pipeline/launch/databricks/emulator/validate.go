@@ -3,6 +3,7 @@ package emulator
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -34,6 +35,7 @@ var (
 	}
 	// sharedModes are those that several users share, and that take no image.
 	sharedModes = []string{"DATA_SECURITY_MODE_STANDARD", "LEGACY_PASSTHROUGH", "LEGACY_TABLE_ACL", "USER_ISOLATION"}
+	variable    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	engines     = []string{"", "NULL", "PHOTON", "STANDARD"}
 )
 
@@ -132,6 +134,11 @@ func (s *Server) checkSize(c *spec) error {
 func checkModes(c *spec) error {
 	if !slices.Contains(securityModes, c.DataSecurityMode) {
 		return malformed("Could not parse request object: data_security_mode %q is unknown", c.DataSecurityMode)
+	}
+	for name := range c.SparkEnvVars {
+		if !variable.MatchString(name) {
+			return invalid("spark_env_vars: %.60q is no name of a variable.", name)
+		}
 	}
 	if len(c.SSHPublicKeys) > mostKeys {
 		return invalid("At most %d SSH public keys can be specified, got %d.", mostKeys, len(c.SSHPublicKeys))

@@ -100,6 +100,7 @@ func TestWhatCreateRefuses(t *testing.T) {
 		{"the image's", script(changes{"file": changes{"destination": "file:/opt/a.sh"}}), "", ""},
 		{"logs nowhere", changes{"cluster_log_conf": changes{}}, "INVALID_PARAMETER_VALUE", "exactly one"},
 		{"logs", changes{"cluster_log_conf": changes{"dbfs": changes{"destination": "dbfs:/logs"}}}, "", ""},
+		{"a variable that is none", changes{"spark_env_vars": map[string]string{"A B": "x"}}, "INVALID_PARAMETER_VALUE", "no name of a variable"},
 		{"an unknown engine", changes{"runtime_engine": "TURBO"}, "MALFORMED_REQUEST", "TURBO"},
 		{"an unknown field", changes{"num_worker": 1}, "MALFORMED_REQUEST", `unknown field "num_worker"`},
 		{"an unknown field deeper", changes{"docker_image": changes{"url": "x/y", "auth": 1}}, "MALFORMED_REQUEST", `unknown field "auth"`},

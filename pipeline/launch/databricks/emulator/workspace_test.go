@@ -81,10 +81,10 @@ func TestChoosing(t *testing.T) {
 	}{
 		{compute.SparkVersionRequest{LongTermSupport: true, Latest: true, Scala: "2.12"}, "16.4.x-scala2.12"},
 		{compute.SparkVersionRequest{LongTermSupport: true, Latest: true}, "17.3.x-scala2.13"},
-		{compute.SparkVersionRequest{ML: true, Latest: true, Scala: "2.12"}, "16.4.x-cpu-ml-scala2.12"},
+		{compute.SparkVersionRequest{ML: true, GPU: true, Latest: true, Scala: "2.12"}, "16.4.x-gpu-ml-scala2.12"},
 		{compute.SparkVersionRequest{SparkVersion: "3.4.1", Scala: "2.12"}, "13.3.x-scala2.12"},
 	} {
-		if got, err := b.clusters.SelectSparkVersion(t.Context(), test.asked); err != nil && !test.asked.ML || got != test.want && !test.asked.ML {
+		if got, err := b.clusters.SelectSparkVersion(t.Context(), test.asked); err != nil || got != test.want {
 			t.Errorf("%+v: %s, %v", test.asked, got, err)
 		}
 	}
@@ -322,12 +322,18 @@ func TestMachinesThatFail(t *testing.T) {
 	if c.TerminationReason.Code != compute.TerminationReasonCodeInternalError || c.TerminationReason.Type != compute.TerminationReasonTypeServiceFault || !strings.Contains(c.StateMessage, "the engine does not answer") {
 		t.Errorf("ended as %+v: %s", c.TerminationReason, c.StateMessage)
 	}
+	b.machine.err = &Ended{Code: "SPARK_STARTUP_FAILURE", Type: "SERVICE_FAULT", Driver: true, Parameters: map[string]string{messageParameter: "UnsupportedClassVersionError"}}
+	id := b.create(one())
+	b.reach(id, "TERMINATED")
+	if events, err := b.clusters.EventsAll(t.Context(), compute.GetEvents{ClusterId: id, EventTypes: []compute.EventType{compute.EventTypeDriverUnavailable}}); err != nil || len(events) != 1 || events[0].Details.DriverStateMessage != "UnsupportedClassVersionError" {
+		t.Errorf("%+v, %v", events, err)
+	}
 	b.machine.err = &Ended{Code: "DOCKER_IMAGE_PULL_FAILURE", Type: "CLIENT_ERROR", Parameters: map[string]string{messageParameter: "no such image"}}
 	if c := b.reach(b.create(one()), "TERMINATED"); c.TerminationReason.Code != compute.TerminationReasonCodeDockerImagePullFailure || c.StateMessage != "no such image" {
 		t.Errorf("ended as %+v: %s", c.TerminationReason, c.StateMessage)
 	}
 	b.machine.err, b.machine.cannot = nil, errors.New("the container does not end")
-	id := b.create(one())
+	id = b.create(one())
 	b.reach(id, "RUNNING")
 	if _, err := b.clusters.DeleteByClusterIdAndWait(t.Context(), id); err != nil {
 		t.Error(err)
