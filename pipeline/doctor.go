@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -290,6 +291,14 @@ func (d *doctor) launches(context.Context) {
 	}
 	for _, l := range d.cfg.Launch {
 		slot := slotOf(l)
+		if l.Target != "sandbox" {
+			d.well("launch", "%s, elsewhere: it is asked before the launch", slot)
+			continue
+		}
+		if engine.Here(runtime.GOOS) != nil {
+			d.ill("launch", "Launch with Hallmark on Linux, or leave the launch out: launch: []", "%s: a sandbox is made by the embedded engine, which runs on Linux only", slot)
+			continue
+		}
 		if os.Geteuid() != 0 {
 			d.ill("launch", "Run as root, or leave the launch out: launch: []", "%s: a sandbox is made by the embedded engine, which needs root", slot)
 			continue
