@@ -86,7 +86,13 @@ func eventText(event compute.ClusterEvent, machine bool) string {
 	if d.DriverStateMessage != "" {
 		parts = append(parts, d.DriverStateMessage)
 	}
-	if d.Reason != nil {
+	if d.Reason != nil && machine { // the code is that of the end as a rule, and told by itself
+		for _, key := range sortedKeys(d.Reason.Parameters) {
+			if strings.HasSuffix(key, "_message") {
+				parts = append(parts, d.Reason.Parameters[key])
+			}
+		}
+	} else if d.Reason != nil {
 		text := fmt.Sprintf("%s (%s)", d.Reason.Code, d.Reason.Type)
 		for _, key := range sortedKeys(d.Reason.Parameters) {
 			text += " " + key + "=" + d.Reason.Parameters[key]
