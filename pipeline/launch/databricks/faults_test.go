@@ -156,8 +156,7 @@ func TestFaults(t *testing.T) {
 			o.Memory = t.TempDir() + "/workspaces.json"
 			remember(o.Memory, s.http.URL, true)
 			test.script(s)
-			result, bodies := created(t, s, o)
-			_ = bodies
+			result := run(t, o, testSpec(python("1", "100")))
 			if test.verdict != "" && result.Verdict != test.verdict {
 				t.Errorf("%s (%s): %s", result.Verdict, result.Code, result.Reason)
 			}
