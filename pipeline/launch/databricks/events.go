@@ -25,7 +25,7 @@ func (c *cluster) listen(ctx context.Context) error {
 	var told []compute.ClusterEvent
 	err := c.space.call(ctx, "reading the events of the cluster "+c.known(), harmless, func(ctx context.Context) error {
 		told = nil
-		all := c.space.clusters.Events(ctx, compute.GetEvents{ClusterId: c.known(), Order: compute.GetEventsOrderDesc, Limit: 100})
+		all := c.space.clusters.Events(ctx, compute.GetEvents{ClusterId: c.known(), Order: compute.GetEventsOrderDesc})
 		for len(told) < mostEvents && all.HasNext(ctx) {
 			next, err := all.Next(ctx)
 			if err != nil {
