@@ -43,9 +43,12 @@ async function main(env, top, started = Date.now() - process.uptime() * 1000) {
   runner.state(env, 'launcher_binary', program.file);
   runner.state(env, 'launcher_sha256', program.sha256);
   runner.state(env, 'launcher_sudo', root);
-  return run(program.file, ['action', 'main'], {
+  if (root) sudo.prepare(env);
+  const code = await run(program.file, ['action', 'main'], {
     env: environment(env, root), root, started: (pid) => runner.state(env, 'launcher_process', leftover.name(pid)),
   });
+  if (root) sudo.handBack(env);
+  return code;
 }
 
 // post lets the program look after what main left. There is nothing to look after where main never ran it.

@@ -3,6 +3,8 @@
 // The embedded engine mounts and makes namespaces: it works as root. Runners work as somebody who may become root.
 
 const child = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
 
 const { Problem, usage } = require('./problem');
 
@@ -37,4 +39,27 @@ function wrap(command, args, env) {
   return ['sudo', ['-n', `--preserve-env=${names.join(',')}`, '--', 'env', `PATH=${env.PATH || ''}`, command, ...args]];
 }
 
-module.exports = { needed, wrap, works };
+// The files that the program writes for the user, and the folder of the reports that nobody named.
+function results(env) {
+  const named = ['REPORT', 'SARIF', 'SBOM', 'JUNIT'].map((name) => (env['INPUT_' + name] || '').trim()).filter(Boolean);
+  const files = named.map((file) => path.resolve(env.GITHUB_WORKSPACE || '.', file));
+  return { files, folders: env.RUNNER_TEMP ? [path.join(env.RUNNER_TEMP, 'hallmark')] : [] };
+}
+
+// prepare makes, as the user, the folders that root would make else.
+function prepare(env) {
+  const { files } = results(env);
+  for (const file of files) fs.mkdirSync(path.dirname(file), { recursive: true });
+}
+
+// handBack gives the user what root has written for them: later steps read it, and the next checkout removes it. Links are
+// given back themselves, never what they point to.
+function handBack(env) {
+  const { files, folders } = results(env);
+  const there = [...files, ...folders].filter((file) => fs.existsSync(file));
+  if (there.length === 0) return;
+  const owner = `${process.getuid()}:${process.getgid()}`;
+  child.spawnSync('sudo', ['-n', '--', 'chown', '-R', '-P', '-h', owner, '--', ...there], { env, stdio: 'ignore', timeout: 30_000 });
+}
+
+module.exports = { needed, wrap, works, prepare, handBack };

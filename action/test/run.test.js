@@ -174,12 +174,14 @@ const real = fs.existsSync('/usr/bin/sudo') ? asRoot : { skip: 'there is no sudo
 
 test('the real sudo keeps the environment, passes each signal once, and lets post end what was left', real, async (t) => {
   const secret = 'hidden, with=signs';
-  const { at, env } = cached(t, { INPUT_COMMAND: 'run', SECRET: secret });
+  const { at, env } = cached(t, { INPUT_COMMAND: 'run', SECRET: secret, INPUT_REPORT: 'out/report.html' });
   const run = await step(at, 'main.js', env, { prefix: sudoer });
   assert.equal(run.code, 0, run.text);
   for (const line of [`SECRET=${secret}`, `INPUT_GITHUB-TOKEN=${secret}`, `HOME=${env.HOME}`, `PATH=${env.PATH}`, 'HALLMARK_ACTION_SUDO=true']) {
     assert.ok(run.text.includes(`\nenv ${line}\n`), `${line} in ${run.text}`);
   }
+  for (const file of ['out', 'out/report.html']) assert.equal(fs.statSync(path.join(env.GITHUB_WORKSPACE, file)).uid, 65534, file);
+  assert.equal(fs.statSync(path.join(env.RUNNER_TEMP, 'hallmark/run/report.html')).uid, 65534);
   for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) {
     let sent = false;
     const seen = (text, running) => {
