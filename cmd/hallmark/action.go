@@ -171,7 +171,9 @@ func (s *step) post(ctx context.Context) int {
 		fmt.Fprintln(s.says.Log(), "Nothing was begun, so nothing is left")
 		return s.quietly(nil)
 	}
-	left, err := pipeline.CleanUp(ctx, pipeline.Options{Home: home, Version: version, RunID: s.env("STATE_run")}, s.env("STATE_engine"))
+	left, err := pipeline.SweepEngines(ctx, home, s.env("STATE_engine"))
+	clusters, failed := s.clusters(ctx, s.env("STATE_run"))
+	left, err = append(left, clusters...), errors.Join(err, failed)
 	for _, what := range left {
 		fmt.Fprintln(s.says.Log(), "Taken down: "+foreign.Line(what))
 	}
@@ -179,6 +181,18 @@ func (s *step) post(ctx context.Context) int {
 		fmt.Fprintln(s.says.Log(), "Nothing was left behind")
 	}
 	return s.quietly(err)
+}
+
+// clusters deletes what the run's launches have left in workspaces. A configuration that cannot be read has launched nothing.
+func (s *step) clusters(ctx context.Context, run string) (left []string, err error) {
+	if run == "" || s.configure() != nil {
+		return nil, nil
+	}
+	swept, err := pipeline.Cleanup(ctx, s.cfg, pipeline.CleanupOptions{Run: run}, os.Getenv)
+	for _, found := range swept {
+		left = append(left, fmt.Sprintf("cluster %s in %s: %s", found.ID, found.Workspace, found.Why))
+	}
+	return left, err
 }
 
 // quietly ends the post step: what could not be taken down is a warning, for the job has ended and its result stands.

@@ -137,8 +137,8 @@ const tokenInput = "INPUT_GITHUB-TOKEN"
 // mask hides what the inputs hold of secrets, before anything is done with them.
 func (in inputs) mask(env ci.Env) { secret.Mask(env(tokenInput)) }
 
-// load reads the configuration, with the inputs above it, and leaves word of it to the post step.
-func (s *step) load() error {
+// configure reads the configuration, with the inputs above it.
+func (s *step) configure() error {
 	folder := s.in.folder
 	if s.in.config != "" {
 		folder = s.in.config
@@ -150,7 +150,13 @@ func (s *step) load() error {
 	if err != nil {
 		return err
 	}
-	if s.cfg, err = config.Load(folder, os.Environ(), sets); err != nil {
+	s.cfg, err = config.Load(folder, os.Environ(), sets)
+	return err
+}
+
+// load prepares the step for its verb, and notes for the post step where things are kept and under which name.
+func (s *step) load() (err error) {
+	if err := s.configure(); err != nil {
 		return err
 	}
 	if s.options, err = s.app.options(); err != nil {
