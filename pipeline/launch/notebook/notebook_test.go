@@ -211,6 +211,27 @@ func TestPip(t *testing.T) {
 	asked{"python", "%pip --version\nprint('then')", "text", "then\n", ""}.of(t, s)
 }
 
+func TestR(t *testing.T) {
+	t.Parallel()
+	found, err := exec.LookPath("Rscript")
+	if err != nil {
+		t.Skip("there is no R on this machine")
+	}
+	s := session(t, Options{R: found, Home: "/nosuch"})
+	for _, test := range []asked{
+		{"r", "x <- 41", "text", "", ""},
+		{"r", "x + 1", "text", "[1] 42", ""},
+		{"r", "f <- function(a) {\n  a * 2\n}\ncat(f(x), \"ä☃\\n\")\ninvisible(7)", "text", "82 ä☃\n", ""},
+		{"r", "cat('before\\n'); stop('boom \"', x, '\"')", "error", "before\nError in", `boom "41"`},
+		{"r", "x +", "error", "unexpected end of input", ""},
+		{"r", "nosuch", "error", "object 'nosuch' not found", ""},
+		{"r", "", "text", "", ""},
+		{"python", "%r print(x)", "text", "[1] 41", ""},
+	} {
+		test.of(t, s)
+	}
+}
+
 // The shell is Spark's own, of the distribution that the example keeps.
 func TestShell(t *testing.T) {
 	t.Parallel()
