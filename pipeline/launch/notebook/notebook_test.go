@@ -20,8 +20,16 @@ type started struct {
 	ended chan struct{}
 }
 
-func start(_ context.Context, _ string, args []string, output io.Writer) (Program, error) {
+// startIn starts programs in a folder: Spark's shell leaves a database where it was started.
+func startIn(folder string) func(context.Context, string, []string, io.Writer) (Program, error) {
+	return func(_ context.Context, _ string, args []string, output io.Writer) (Program, error) {
+		return start(folder, args, output)
+	}
+}
+
+func start(folder string, args []string, output io.Writer) (Program, error) {
 	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = folder
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := cmd.StdinPipe()
@@ -50,7 +58,7 @@ func (s *started) End(context.Context) error {
 func session(t *testing.T, options Options) *Session {
 	t.Helper()
 	if options.Start == nil {
-		options.Start = start
+		options.Start = startIn(t.TempDir())
 	}
 	s := New(options)
 	t.Cleanup(func() { _ = s.Close(context.WithoutCancel(t.Context())) })
