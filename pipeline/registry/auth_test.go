@@ -314,3 +314,31 @@ func TestCredentialsStayWithTheirHost(t *testing.T) {
 		t.Errorf("error %v, leaked to %q", err, leaked)
 	}
 }
+
+// What this machine is logged in to does not help who is to use other credentials only.
+func TestOnlyAuth(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"auths": {"docker.example.com": {"auth": "bWU6aHVzaC1odXNo"}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(registry.EnvHost, "env.example.com")
+	t.Setenv(registry.EnvUsername, "me")
+	t.Setenv(registry.EnvPassword, "hush-hush-env")
+	t.Setenv("TEST_GIVEN", "hush-hush-given")
+	for _, only := range []bool{false, true} {
+		client, err := registry.New(registry.Options{
+			OnlyAuth: only, DockerConfig: dir, Auth: map[string]registry.Credential{"given.example.com": {Username: "you", Password: "env:TEST_GIVEN"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for host, want := range map[string]string{"docker.example.com": "me", "env.example.com": "me", "given.example.com": "you", "none.example.com": ""} {
+			if only && host != "given.example.com" {
+				want = ""
+			}
+			if user, _, err := client.Credentials(host); err != nil || user != want {
+				t.Errorf("only %v, %s: user %q, %v", only, host, user, err)
+			}
+		}
+	}
+}

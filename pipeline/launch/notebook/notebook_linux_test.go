@@ -20,8 +20,16 @@ type started struct {
 	ended chan struct{}
 }
 
-func start(_ context.Context, _ string, args []string, output io.Writer) (Program, error) {
+// startIn starts programs in a folder: Spark's shell leaves a database where it was started.
+func startIn(folder string) func(context.Context, string, []string, io.Writer) (Program, error) {
+	return func(_ context.Context, _ string, args []string, output io.Writer) (Program, error) {
+		return start(folder, args, output)
+	}
+}
+
+func start(folder string, args []string, output io.Writer) (Program, error) {
 	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = folder
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := cmd.StdinPipe()
@@ -50,7 +58,7 @@ func (s *started) End(context.Context) error {
 func session(t *testing.T, options Options) *Session {
 	t.Helper()
 	if options.Start == nil {
-		options.Start = start
+		options.Start = startIn(t.TempDir())
 	}
 	s := New(options)
 	t.Cleanup(func() { _ = s.Close(context.WithoutCancel(t.Context())) })
@@ -209,6 +217,27 @@ func TestPip(t *testing.T) {
 	}
 	asked{"python", "%pip install --no-index /nosuch/tiny.whl", "error", "pip install ended with exit code 1", ""}.of(t, s)
 	asked{"python", "%pip --version\nprint('then')", "text", "then\n", ""}.of(t, s)
+}
+
+func TestR(t *testing.T) {
+	t.Parallel()
+	found, err := exec.LookPath("Rscript")
+	if err != nil {
+		t.Skip("there is no R on this machine")
+	}
+	s := session(t, Options{R: found, Home: "/nosuch"})
+	for _, test := range []asked{
+		{"r", "x <- 41", "text", "", ""},
+		{"r", "x + 1", "text", "[1] 42", ""},
+		{"r", "f <- function(a) {\n  a * 2\n}\ncat(f(x), \"ä☃\\n\")\ninvisible(7)", "text", "82 ä☃\n", ""},
+		{"r", "cat('before\\n'); stop('boom \"', x, '\"')", "error", "before\nError in", `boom "41"`},
+		{"r", "x +", "error", "unexpected end of input", ""},
+		{"r", "nosuch", "error", "object 'nosuch' not found", ""},
+		{"r", "", "text", "", ""},
+		{"python", "%r print(x)", "text", "[1] 41", ""},
+	} {
+		test.of(t, s)
+	}
 }
 
 // The shell is Spark's own, of the distribution that the example keeps.

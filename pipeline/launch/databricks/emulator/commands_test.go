@@ -109,7 +109,11 @@ func TestCommandsWaitForEachOther(t *testing.T) {
 	if got := status(last).Status; got != compute.CommandStatusQueued {
 		t.Errorf("the last one is %s", got)
 	}
-	if _, err := b.commands.CancelAndWait(t.Context(), compute.CancelCommand{ClusterId: id, ContextId: in.Id, CommandId: slow.CommandId}); err != nil {
+	cancelled, err := b.commands.Cancel(t.Context(), compute.CancelCommand{ClusterId: id, ContextId: in.Id, CommandId: slow.CommandId})
+	if err == nil {
+		_, err = cancelled.Get()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	for range 200 {
