@@ -192,7 +192,7 @@ func (c *cluster) driverLost(ctx context.Context, results *compute.Results) erro
 	}
 	text := plainText(results.Summary) + "\n" + plainText(results.Cause)
 	if !lostDriver.MatchString(text[:min(len(text), 2000)]) {
-		return nil
+		return c.dead(ctx, "") // the cluster may have ended under a command that says only that its own program has
 	}
 	return c.dead(ctx, strings.TrimSpace(plainText(results.Summary)))
 }

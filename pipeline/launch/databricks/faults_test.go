@@ -117,6 +117,16 @@ func TestFaults(t *testing.T) {
 				return result{kind: "error", summary: "The spark driver has stopped unexpectedly and is restarting. Your notebook will be automatically reattached."}
 			}
 		}, verdict.Fail, "", "the words of DRIVER_UNREACHABLE", 1},
+		{"the cluster ends under a command that says only that its program has", func(s *server) {
+			s.states, s.ends = [][]string{{"RUNNING", "TERMINATED"}}, []map[string]any{reason("SPOT_INSTANCE_TERMINATION", "CLOUD_FAILURE")}
+			n := 0
+			s.commands = func(string, string) result {
+				if n++; n > 1 {
+					return result{kind: "text", data: "100"}
+				}
+				return result{kind: "error", summary: "SystemExit: 1"}
+			}
+		}, verdict.Pass, "", "", 2},
 		{"the driver dies under a probe, and the cluster goes on", func(s *server) {
 			s.commands = func(string, string) result {
 				return result{kind: "error", summary: "The spark driver has stopped unexpectedly and is restarting."}
