@@ -1,4 +1,4 @@
-# Everything a person does here: make demo, make test, make lint, make build, make bench.
+# Everything a person does here: make demo, make test, make lint, make build, make cross, make bench.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
@@ -11,17 +11,26 @@ export GOTOOLCHAIN ?= auto
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      ?= go
-RUNC    := pipeline/engine/runtime/runc.gz
+ARCH    := $(shell $(GO) env GOARCH)
+RUNC    := pipeline/engine/runtime/$(ARCH)/runc.gz
+# Only Linux has what the runtime makes containers of.
+ifeq ($(shell $(GO) env GOOS),linux)
+EMBEDDED := $(RUNC)
+endif
 
-.PHONY: build demo test lint bench clean
+.PHONY: build cross demo test lint bench clean
 
-## build: bin/hallmark, one static binary with the container runtime inside
-build: $(RUNC)
+## build: bin/hallmark, one static binary, on Linux with the container runtime inside
+build: $(EMBEDDED)
 	@scripts/compile bin/hallmark ./cmd/hallmark -ldflags '$(LDFLAGS)'
 
 $(RUNC): go.mod pipeline/engine/runtime/build.sh
 	@scripts/prerequisites engine
-	@pipeline/engine/runtime/build.sh
+	@pipeline/engine/runtime/build.sh $(ARCH)
+
+## cross: bin/hallmark-OS-ARCH for Linux, macOS and Windows
+cross:
+	@scripts/cross bin
 
 ## demo: the whole sentence on a real Spark image, with nothing but this machine
 demo:

@@ -7,7 +7,7 @@ export GOEXPERIMENT=jsonv2
 peers=${HALLMARK_PEERS_DIR:-.cache/bin}
 nice -n 19 tools/build crane buildctl buildkitd cosign trivy >/dev/null
 # The same runc for both sides.
-gunzip -c pipeline/engine/runtime/runc.gz >"$peers/runc.new"
+gunzip -c "pipeline/engine/runtime/$(go env GOARCH)/runc.gz" >"$peers/runc.new"
 chmod 0755 "$peers/runc.new"
 mv "$peers/runc.new" "$peers/runc"
 

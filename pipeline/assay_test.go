@@ -45,7 +45,7 @@ func TestAFailureOutweighsAnOutage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := &run{book: newBook(), surroundings: &surroundings{cfg: cfg, home: Home(t.TempDir()), repository: host + "/team/app", registry: client}}
+			r := &run{book: newBook(nil), surroundings: &surroundings{cfg: cfg, home: Home(t.TempDir()), repository: host + "/team/app", registry: client}}
 			at := candidate{
 				subject: subject.Subject{Repository: r.repository, Digest: digest.String()}, image: img, made: &build.Candidate{},
 				known: check.BuildFacts{Bases: []check.Base{}, Steps: []check.Step{}},

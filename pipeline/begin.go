@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type run struct {
 	started time.Time
 	key     *opening
 	book    *book
+	compare bool // with golden
 }
 
 // begin opens what a run needs, and finds out what would stop it later: a folder that cannot be written, a registry that
@@ -41,7 +43,10 @@ func begin(ctx context.Context, cfg *config.Config, options Options) (*run, erro
 		return nil, err
 	}
 	now := time.Now()
-	r := &run{id: newRunID(now), owner: owner(), started: now, key: newOpening(cfg.Sign), book: newBook()}
+	r := &run{id: newRunID(now), owner: owner(), started: now, key: newOpening(cfg.Sign), book: newBook(options.Skip), compare: options.Compare}
+	if options.RunID != "" {
+		r.id = options.RunID
+	}
 	go compile(cfg.Check.Packs)
 	if err := os.MkdirAll(options.Home.run(r.id), 0o755); err != nil {
 		return nil, fmt.Errorf("%w: making the folder of the run: %w", verdict.ErrUsage, err)
@@ -80,9 +85,10 @@ func (r *run) publicKey(home Home) string { return filepath.Join(home.run(r.id),
 // watch returns ctx with the book's clock beside whatever shows progress.
 func (r *run) watch(ctx context.Context) context.Context {
 	ctx = progress.Tee(ctx, r.book)
-	if r.cfg.Sign.Key == "" {
+	if r.cfg.Sign.Key == "" && r.signs() {
 		r.book.note("Signed with a key that lived in memory for this run alone: the signature is worth nothing to anyone else.")
 	}
+	warnOfLaunches(ctx, runtime.GOOS, r.cfg.Launch)
 	return ctx
 }
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -45,7 +46,11 @@ type imageSource = v1.Image
 // build makes the candidate.
 func (r *run) build(ctx context.Context) (c candidate, err error) {
 	err = r.book.step(ctx, stepBuild, func(ctx context.Context) (outcome, error) {
-		made, with, err := r.surroundings.build(ctx, r.key.start)
+		beginning := r.key.start
+		if !r.signs() {
+			beginning = func() {}
+		}
+		made, with, err := r.surroundings.build(ctx, beginning)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -199,7 +204,7 @@ func (c candidate) provenance(r *run) (evidence.Build, string) {
 		dockerfile = filepath.Base(c.made.Dockerfile)
 	}
 	b := evidence.Build{
-		Dockerfile: dockerfile, Target: cfg.Target, Args: maps.Clone(cfg.Args), Platforms: c.made.Platforms,
+		Dockerfile: filepath.ToSlash(dockerfile), Target: cfg.Target, Args: maps.Clone(cfg.Args), Platforms: c.made.Platforms,
 		Builder: "https://hallmark-ci.github.io/builder/" + c.builder, Version: r.version, Invocation: r.id,
 		Started: c.made.Started, Finished: c.made.Finished,
 	}
@@ -207,6 +212,14 @@ func (c candidate) provenance(r *run) (evidence.Build, string) {
 		b.Epoch = c.made.SourceDateEpoch.Unix()
 	}
 	inputs := map[string]string{"dockerfile": dockerfile, "target": cfg.Target, "builder": c.builder}
+	if r.ci.Builder != "" {
+		b.Builder, b.Engine, inputs["ci"] = r.ci.Builder, c.builder, r.ci.Builder
+		b.Invocation = cmp.Or(r.ci.Invocation, b.Invocation)
+	}
+	if r.ci.Repository != "" && isCommit(r.ci.Revision) {
+		b.Source = &evidence.Source{URI: "git+" + r.ci.Repository, Commit: r.ci.Revision}
+		inputs["source"] = r.ci.Repository + "@" + r.ci.Revision
+	}
 	for _, base := range c.made.Bases {
 		b.Bases = append(b.Bases, evidence.Base{Ref: base.Ref, Digest: base.Digest})
 		inputs["base "+base.Ref] = base.Digest

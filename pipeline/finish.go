@@ -68,6 +68,9 @@ func (r *run) conclude(rep *report.Report, err error) {
 }
 
 func (r *run) passed(rep *report.Report) (headline, next string) {
+	if !r.signs() {
+		return rep.Subject.Short() + " passes; it was neither signed nor pushed: " + r.book.skips[stepStage], ""
+	}
 	for _, golden := range rep.Golden {
 		switch golden.Move {
 		case report.Moved:
@@ -119,9 +122,10 @@ func (r *run) write(rep *report.Report) error {
 	rep.Path = filepath.Join(folder, "report.html")
 	var all errgroup.Group
 	for name, render := range map[string]func(*bytes.Buffer) error{
-		"report.html": func(b *bytes.Buffer) error { return report.HTML(b, *rep) },
-		"summary.md":  func(b *bytes.Buffer) error { return report.Markdown(b, *rep) },
-		"report.json": func(b *bytes.Buffer) error { return report.JSON(b, *rep) },
+		"report.html":  func(b *bytes.Buffer) error { return report.HTML(b, *rep) },
+		"summary.md":   func(b *bytes.Buffer) error { return report.Markdown(b, *rep) },
+		"report.json":  func(b *bytes.Buffer) error { return report.JSON(b, *rep) },
+		"report.sarif": func(b *bytes.Buffer) error { return report.SARIF(b, *rep, "") },
 	} {
 		all.Go(func() error {
 			var text bytes.Buffer

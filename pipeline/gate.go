@@ -57,6 +57,9 @@ func withoutGate(err error) error {
 	return err
 }
 
+// Tally says what findings amount to in a few words: "2 blocking, 1 waived, 31 to note".
+func Tally(findings []verdict.Finding) string { return tally(findings) }
+
 // tally says what findings amount to in a few words.
 func tally(findings []verdict.Finding) string {
 	blocking, waived := verdict.Count(findings)

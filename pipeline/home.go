@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -14,31 +15,57 @@ import (
 // what counts is signed and lies in the registry. (The embedded registry lies below it too, and is the exception.)
 type Home string
 
-// DefaultHome is $HALLMARK_HOME, else $XDG_DATA_HOME/hallmark, else ~/.local/share/hallmark.
+// DefaultHome is $HALLMARK_HOME, else $XDG_DATA_HOME/hallmark, else ~/.local/share/hallmark, and on Windows
+// %LocalAppData%\hallmark.
 func DefaultHome() (Home, error) {
 	if dir := os.Getenv("HALLMARK_HOME"); dir != "" {
 		abs, err := filepath.Abs(dir)
 		return Home(abs), err
 	}
-	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
-		return Home(filepath.Join(dir, "hallmark")), nil
-	}
-	user, err := os.UserHomeDir()
+	dir, err := dataFolder(runtime.GOOS, os.Getenv, os.UserHomeDir)
 	if err != nil {
 		return "", fmt.Errorf("%w: finding a folder for Hallmark's data: %w. Set HALLMARK_HOME", verdict.ErrUsage, err)
 	}
-	return Home(filepath.Join(user, ".local", "share", "hallmark")), nil
+	return Home(filepath.Join(dir, "hallmark")), nil
+}
+
+// dataFolder is where a system keeps what programs write for one user on one machine.
+func dataFolder(goos string, env func(string) string, user func() (string, error)) (string, error) {
+	if dir := env("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return dir, nil
+	}
+	if dir := env("LocalAppData"); goos == "windows" && dir != "" {
+		return dir, nil
+	}
+	dir, err := user()
+	if err != nil {
+		return "", err
+	}
+	if goos == "windows" { // what LocalAppData stands for where nobody has moved it
+		return filepath.Join(dir, "AppData", "Local"), nil
+	}
+	return filepath.Join(dir, ".local", "share"), nil
 }
 
 func (h Home) registry() string     { return filepath.Join(string(h), "registry") }
 func (h Home) buildEngine() string  { return filepath.Join(string(h), "engine") }
 func (h Home) launchEngine() string { return filepath.Join(string(h), "launch") }
+func (h Home) emulator() string     { return filepath.Join(string(h), "emulator") }
 func (h Home) layers() string       { return filepath.Join(string(h), "layers") }
 func (h Home) databases() string    { return filepath.Join(string(h), "databases") }
 func (h Home) journals() string     { return filepath.Join(string(h), "journals") }
 
+// workspaces is where answers of Databricks workspaces are remembered.
+func (h Home) workspaces() string { return filepath.Join(string(h), "workspaces.json") }
+
 // run is where one run leaves its report and logs.
 func (h Home) run(id string) string { return filepath.Join(string(h), "runs", id) }
+
+// Run is where one run leaves its report and logs.
+func (h Home) Run(id string) string { return h.run(id) }
+
+// Bill is where a run leaves its bill of materials, in CycloneDX.
+func (h Home) Bill(id string) string { return filepath.Join(h.run(id), "sbom.cdx.json") }
 
 // layout is the OCI layout that builds of one image from one context share, so that a build copies only new blobs.
 func (h Home) layout(image, context string) string {

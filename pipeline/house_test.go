@@ -30,6 +30,7 @@ var storeys = []struct {
 	{"pipeline/report", 1},
 	{"pipeline/config", 2},
 	{"pipeline/display", 2},
+	{"pipeline/ci", 2},
 	{"policies", 1},
 	{"pipeline/build", 2},
 	{"pipeline/check", 2},
@@ -48,6 +49,7 @@ var storeys = []struct {
 var foreign = map[string][]string{
 	"github.com/aquasecurity/trivy": {"pipeline/scan"},
 	"github.com/sigstore/cosign":    {"pipeline/sign"},
+	"github.com/databricks":         {"pipeline/launch/databricks"},
 	"github.com/moby/buildkit":      {"pipeline/engine", "pipeline/build", "pipeline/launch/sandbox", "pipeline/display"},
 }
 

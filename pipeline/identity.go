@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// NewRunID returns a name for a run that is about to begin.
+func NewRunID() string { return newRunID(time.Now()) }
+
 // newRunID is unique and sorts by time: 20261121-175002-9f3a41.
 func newRunID(now time.Time) string {
 	var random [3]byte
@@ -59,4 +62,10 @@ func owner() string {
 		return name
 	}
 	return name + "@" + host
+}
+
+// isCommit says whether text is a full Git object id.
+func isCommit(text string) bool {
+	raw, err := hex.DecodeString(text)
+	return err == nil && (len(raw) == 20 || len(raw) == 32)
 }

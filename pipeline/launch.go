@@ -70,6 +70,9 @@ func slotOf(cfg config.Launch) string { return string(cfg.Target) + "/" + string
 
 // launchOne runs one launch, on an engine folder of its own: the layers are really pulled, as a consumer would.
 func (r *run) launchOne(ctx context.Context, s staged, cfg config.Launch, index int) (*launch.Result, error) {
+	if cfg.Target == workspaceTarget {
+		return r.launchInWorkspace(ctx, s, cfg, index)
+	}
 	options := r.engineOptions()
 	options.Root = r.home.launchEngine()
 	runner, err := engine.Start(ctx, options)
@@ -113,6 +116,10 @@ func probes(all []config.Probe) []launch.Probe {
 			out = append(out, launch.Probe{
 				Kind: launch.HTTP, Port: p.HTTP.Port, Path: p.HTTP.Path, Status: p.HTTP.Status, Contains: p.HTTP.Expect, Timeout: time.Duration(p.HTTP.Timeout),
 			})
+		default:
+			if probe, known := workspaceProbe(p); known {
+				out = append(out, probe)
+			}
 		}
 	}
 	return out
@@ -132,6 +139,9 @@ func (r *run) testify(ctx context.Context, s staged, result *launch.Result, inpu
 	}
 	l := evidence.Launch{
 		Target: result.Target, Profile: string(result.Profile), Runtime: result.Runtime, Limits: limits, Started: result.Started, Finished: result.Finished,
+	}
+	for _, fact := range result.Facts {
+		l.Facts = append(l.Facts, evidence.Fact(fact))
 	}
 	for _, s := range result.Scripts {
 		l.Scripts = append(l.Scripts, evidence.Script{Name: s.Name, Digest: s.Digest, ExitCode: s.ExitCode, Elapsed: s.Elapsed.Milliseconds()})
@@ -170,13 +180,16 @@ func (b *book) launchGate(result *launch.Result) error {
 }
 
 func (b *book) launched(result *launch.Result) {
-	b.unknown(string(result.Profile))
+	b.unknown(result.Target, string(result.Profile))
 	l := report.Launch{
 		Target: result.Target, Profile: string(result.Profile), ID: result.ID, Verdict: result.Verdict, Reason: result.Reason, Remedy: result.Remedy,
 		Started: result.Started, Elapsed: result.Finished.Sub(result.Started), Runtime: result.Runtime, LogPath: result.LogPath, LogTail: result.LogTail,
 	}
 	for _, limit := range result.Limits {
 		l.Limits = append(l.Limits, report.Limit(limit))
+	}
+	for _, fact := range result.Facts {
+		l.Facts = append(l.Facts, report.Fact(fact))
 	}
 	for _, p := range result.Probes {
 		l.Probes = append(l.Probes, report.Probe{Name: p.Name, Verdict: p.Verdict, Elapsed: p.Elapsed, Reason: cmp.Or(p.Reason, p.Skipped), Remedy: p.Remedy, Output: p.Output})
@@ -188,8 +201,8 @@ func (b *book) launched(result *launch.Result) {
 }
 
 // unknown notes what a launch with the profile leaves unknown.
-func (b *book) unknown(profile string) {
-	if profile == string(launch.Databricks) {
+func (b *book) unknown(target, profile string) {
+	if profile == string(launch.Databricks) && target != string(workspaceTarget) {
 		b.note("The launch with the profile databricks does the platform's steps on this machine: " + launch.Unknown + ".")
 	}
 }
@@ -200,7 +213,7 @@ func (b *book) launchedBefore(v evidence.Verified) {
 	if err != nil {
 		return // it was read before, or it would not stand
 	}
-	b.unknown(before.Profile)
+	b.unknown(before.Target, before.Profile)
 	l := report.Launch{
 		Target: before.Target, Profile: before.Profile, Verdict: v.Summary.Verdict, Runtime: before.Runtime,
 		Started: before.Started, Elapsed: before.Finished.Sub(before.Started), Reused: true,
@@ -211,6 +224,9 @@ func (b *book) launchedBefore(v evidence.Verified) {
 			asked, enforced = strings.TrimSuffix(asked, " not"), false
 		}
 		l.Limits = append(l.Limits, report.Limit{Name: name, Asked: asked, Enforced: enforced, Note: strings.TrimPrefix(note, ": ")})
+	}
+	for _, fact := range before.Facts {
+		l.Facts = append(l.Facts, report.Fact(fact))
 	}
 	for _, p := range before.Probes {
 		l.Probes = append(l.Probes, report.Probe{Name: p.Name, Verdict: p.Verdict, Reason: p.Reason, Elapsed: time.Duration(p.Elapsed) * time.Millisecond})

@@ -28,7 +28,7 @@ func scripts(all []string) []launch.Script {
 // sparkRuntime is the folder that a launch copies into its container: the configured one, or the newest distribution
 // that the Spark example keeps; empty where there is none.
 func sparkRuntime(cfg config.Launch) string {
-	if cfg.Profile != config.Profile(launch.Databricks) || cfg.Runtime != "" {
+	if cfg.Profile != config.Profile(launch.Databricks) || cfg.Target == workspaceTarget || cfg.Runtime != "" {
 		return cfg.Runtime
 	}
 	cache := os.Getenv("HALLMARK_DEMO_CACHE")
@@ -54,7 +54,7 @@ func sparkRuntime(cfg config.Launch) string {
 // content. What is not there has none; the launch itself says so.
 func launchFiles(cfg config.Launch) map[string]string {
 	files := map[string]string{}
-	if cfg.Profile != config.Profile(launch.Databricks) {
+	if cfg.Profile != config.Profile(launch.Databricks) || cfg.Target == workspaceTarget {
 		return files
 	}
 	files["runtime"] = listing(sparkRuntime(cfg))
@@ -74,6 +74,13 @@ func launchFiles(cfg config.Launch) map[string]string {
 // portable is the launch without the folders of this machine: what they hold is told by launchFiles, and the same launch
 // on another machine has the same inputs.
 func portable(cfg config.Launch) config.Launch {
+	if cfg.Target == workspaceTarget && cfg.Databricks != nil {
+		// Whose credentials pull, and how often a cluster is tried, changes nothing about the image.
+		b := *cfg.Databricks
+		b.Credentials, b.Retries, b.Autotermination = config.PullCredential{}, 0, 0
+		cfg.Databricks = &b
+		return cfg
+	}
 	if cfg.Profile != config.Profile(launch.Databricks) {
 		return cfg
 	}

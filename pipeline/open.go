@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hallmark-ci/hallmark/pipeline/ci"
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
@@ -22,6 +23,14 @@ const EmbeddedHost = "127.0.0.1:5877"
 type Options struct {
 	Home    Home
 	Version string // of the program, for evidence and reports
+	// CI is where the program runs; provenance names it as the builder.
+	CI ci.Facts
+	// Skip are steps that a run shall leave out, each with the reason that is told for it; see Skipping.
+	Skip map[string]string
+	// Compare asks which findings golden does not have, for the report.
+	Compare bool
+	// RunID names the run; empty: a new name. Whoever cleans up after it wants to know the name before it begins.
+	RunID string
 }
 
 // surroundings are what the steps work with: what was asked, where things are kept, the registry. They hold no
@@ -30,6 +39,7 @@ type surroundings struct {
 	cfg        *config.Config
 	home       Home
 	version    string
+	ci         ci.Facts
 	repository string // host/path of the image
 	registry   *registry.Client
 	local      *registry.Server // nil where no embedded registry is needed
@@ -43,7 +53,7 @@ func open(ctx context.Context, cfg *config.Config, options Options) (*surroundin
 
 // openFor prepares the surroundings for work on any reference; the embedded registry is served if the reference is in it.
 func openFor(ctx context.Context, cfg *config.Config, options Options, reference string) (*surroundings, error) {
-	s := &surroundings{cfg: cfg, home: options.Home, version: options.Version, repository: repositoryOf(cfg.Image)}
+	s := &surroundings{cfg: cfg, home: options.Home, version: options.Version, ci: options.CI, repository: repositoryOf(cfg.Image)}
 	connect := registry.Options{
 		PlainHTTP: cfg.Registry.PlainHTTP,
 		Auth:      credentials(cfg.Registry.Auth),
@@ -56,6 +66,7 @@ func openFor(ctx context.Context, cfg *config.Config, options Options, reference
 		}
 		s.local = server
 		connect.Redirect = map[string]string{EmbeddedHost: server.Addr()}
+		connect.Stores = map[string]string{EmbeddedHost: s.registryRoot()}
 	}
 	client, err := registry.New(connect)
 	if err != nil {
@@ -88,6 +99,10 @@ func (s *surroundings) lookUp(ctx context.Context, ref string) (subject.Subject,
 	}
 	return found, err
 }
+
+// Repository is host/path of the image that a configuration or a person names; without a host it is one of the embedded
+// registry.
+func Repository(image string) string { return repositoryOf(image) }
 
 // repositoryOf is host/path of an image name, which without a host is one of the embedded registry.
 func repositoryOf(image string) string {

@@ -51,6 +51,7 @@ func (r *run) sentence(ctx context.Context) error {
 		return err
 	}
 	assay, err := r.assay(ctx, candidate, standing) // check and scan share one walk; the blobs go up meanwhile
+	r.sinceGolden(ctx, candidate.subject)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -39,6 +40,7 @@ func (r *run) scan(ctx context.Context, c candidate, contents func() (*image.Con
 		if vulnerabilities && billed {
 			r.book.reuse(known)
 			r.book.reuse(bill)
+			r.keepBill(bill.Statement.Predicate)
 			before, _, err := evidence.ParseVulnerabilities(known.Statement)
 			found.findings = before.Findings
 			r.book.findings(found.findings)
@@ -115,8 +117,16 @@ func (r *run) scanStatements(s subject.Subject, result *scan.Result, inputs stri
 	if err := result.Write(&document, "cyclonedx"); err != nil {
 		return nil, fmt.Errorf("writing the bill of materials: %w", err)
 	}
+	r.keepBill(document.Bytes())
 	bill, err := evidence.CycloneDX(s, document.Bytes(), r.mark(bomInputs(scan.Method()), ""))
 	return []evidence.Statement{vulnerabilities, bill}, err
+}
+
+// keepBill leaves the bill of materials in the run's folder, for whoever wants it as a file. The signed one counts.
+func (r *run) keepBill(document []byte) {
+	if err := os.WriteFile(r.home.Bill(r.id), document, 0o644); err != nil {
+		r.book.note("The bill of materials could not be kept as a file: " + err.Error())
+	}
 }
 
 func (b *book) database(info scan.DatabaseInfo, failOn verdict.Severity) {

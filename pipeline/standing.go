@@ -23,6 +23,9 @@ type standing struct {
 
 // standing asks the registry what it has of the subject. That nothing stands is the usual answer, and no error.
 func (r *run) standing(ctx context.Context, s subject.Subject) (standing, error) {
+	if !r.signs() {
+		return standing{}, nil // it would take the key, and perhaps a credential, that such a run has not
+	}
 	_, err := r.registry.Manifest(ctx, s)
 	if errors.Is(err, registry.ErrNotFound) {
 		return standing{}, nil

@@ -164,7 +164,7 @@ func TestLaunchInputsChangeWithWhatDecides(t *testing.T) {
 
 func TestBookWritesDownEveryEnd(t *testing.T) {
 	t.Parallel()
-	b := newBook()
+	b := newBook(nil)
 	ctx := progress.With(t.Context(), b)
 	_ = b.step(ctx, stepBuild, func(ctx context.Context) (outcome, error) {
 		_, task := progress.Start(ctx, "RUN make")

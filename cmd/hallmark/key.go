@@ -71,9 +71,14 @@ func writeNew(path string, data []byte, mode fs.FileMode) error {
 		}
 		return fmt.Errorf("%w: writing the key: %s", verdict.ErrUsage, strings.TrimPrefix(err.Error(), "open "))
 	}
-	if _, err = file.Write(data); err != nil {
-		_ = file.Close()
-		return fmt.Errorf("writing the key %s: %w", path, err)
+	if mode&0o077 == 0 {
+		err = keepToOwner(path) // before anything is in it
 	}
-	return file.Close()
+	if err == nil {
+		_, err = file.Write(data)
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("writing the key %s: %w", path, errors.Join(err, os.Remove(path)))
+	}
+	return nil
 }

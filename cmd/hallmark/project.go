@@ -10,6 +10,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline"
 	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/display"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -87,7 +88,7 @@ func list(path string, values []string) string {
 }
 
 // width is how many columns a table may take: the terminal's, else 100 for logs.
-func width(file *os.File) int {
+func width(file *stream) int {
 	if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 40 {
 		return columns
 	}
@@ -95,6 +96,6 @@ func width(file *os.File) int {
 }
 
 // coloured says whether a person looks: a terminal, and nobody asked for none.
-func coloured(file *os.File) bool {
-	return term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+func coloured(file *stream) bool {
+	return display.Terminal(file.File) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hallmark-ci/hallmark/pipeline"
+	"github.com/hallmark-ci/hallmark/pipeline/ci"
 	"github.com/hallmark-ci/hallmark/pipeline/display"
 	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
@@ -23,8 +24,9 @@ type app struct {
 	progress   string
 	output     string
 	home       string
+	ci         string
 
-	out, err *os.File
+	out, err *stream
 
 	started bool // a verb has begun: errors from here on are not about the command line
 }
@@ -52,11 +54,16 @@ func group(command *cobra.Command) *cobra.Command {
 
 // execute runs one command line and returns the process's exit code.
 func execute(ctx context.Context, args []string, out, errOut *os.File) int {
-	a := &app{out: out, err: errOut}
+	a := &app{}
+	system := ci.Detect(os.Getenv).System
+	a.out = newStream(out, system, func() bool { return a.output == "json" })
+	a.err = newStream(errOut, system, func() bool { return a.progress == "json" })
+	defer a.err.flush()
+	defer a.out.flush()
 	root := a.root()
 	root.SetArgs(args)
-	root.SetOut(out)
-	root.SetErr(errOut)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
 
 	err := root.ExecuteContext(ctx)
 	var done ended
@@ -71,7 +78,7 @@ func execute(ctx context.Context, args []string, out, errOut *os.File) int {
 		err = fmt.Errorf("%w: %w. See hallmark --help", verdict.ErrUsage, err)
 	}
 	text := strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": ")
-	fmt.Fprintln(errOut, "hallmark: "+foreign.Text(text))
+	fmt.Fprintln(a.err, "hallmark: "+foreign.Text(text))
 	return verdict.ExitCodeOf(err)
 }
 
@@ -98,10 +105,12 @@ Exit codes: 0 pass, 1 fail (the image), 2 usage or configuration, 3 inconclusive
 	flags.StringVarP(&a.output, "output", "o", "text", "how the result is printed on stdout: text or json")
 	flags.StringVar(&a.home, "home", "", "folder for everything that outlives a run (default: $HALLMARK_HOME, else the user's data folder)")
 
+	flags.StringVar(&a.ci, "ci", ciAuto, "CI system to speak to: auto, off, or its name (see hallmark help init)")
+
 	root.AddCommand(
 		a.runCommand(), a.buildCommand(), a.checkCommand(), a.scanCommand(), a.verifyCommand(), a.promoteCommand(),
-		a.registryCommand(), a.keyCommand(), a.configCommand(), a.schemaCommand(), a.versionCommand(),
-		a.engineCommand(), a.probeCommand(),
+		a.registryCommand(), a.emulateCommand(), a.cleanupCommand(), a.keyCommand(), a.configCommand(), a.schemaCommand(), a.versionCommand(),
+		a.initCommand(), a.doctorCommand(), a.actionCommand(), a.engineCommand(), a.probeCommand(),
 	)
 	return root
 }
@@ -120,7 +129,7 @@ func (a *app) options() (pipeline.Options, error) {
 
 // watched runs work with its progress shown the way the flags ask for.
 func (a *app) watched(ctx context.Context, title string, work func(context.Context) error) error {
-	options, err := display.Choose(display.Mode(a.progress), a.err, os.Getenv)
+	options, err := display.Choose(display.Mode(a.progress), a.err.File, os.Getenv)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +16,7 @@ import (
 
 func (a *app) runCommand() *cobra.Command {
 	var build buildFlags
+	var reports []string
 	command := &cobra.Command{
 		Use:   "run [FOLDER]",
 		Short: "Take the image from its Dockerfile to its golden tag",
@@ -27,19 +31,36 @@ What has valid signed evidence for the same digest, packs, database and settings
 			if err != nil {
 				return err
 			}
-			cfg, options, err := a.project(args, build.sets(os.LookupEnv)...)
+			files, err := reportFiles(reports)
 			if err != nil {
 				return err
 			}
+			facts, err := a.place()
+			if err != nil {
+				return err
+			}
+			here := a.speaking(facts, asJSON)
+			defer here.masking()()
+			cfg, options, err := a.project(args, build.sets(os.LookupEnv)...)
+			if err != nil {
+				return here.refused(err)
+			}
+			here.limit(&options)
 			var result *report.Report
-			err = a.watched(cmd.Context(), cfg.Image, func(ctx context.Context) error {
+			err = here.watched(cmd.Context(), cfg.Image, func(ctx context.Context) error {
 				result, err = pipeline.Run(ctx, cfg, options)
 				return err
 			})
 			if result == nil {
-				return err
+				return here.refused(err)
 			}
-			show := func() error { return report.Board(a.out, *result, width(a.out), coloured(a.out)) }
+			for _, file := range files {
+				if err := writeReport(file, *result, relative(facts.Workspace, dockerfile(cfg)), options.Home.Bill(result.RunID)); err != nil {
+					result.Notes = append(result.Notes, "A report is missing: "+plainly(err))
+				}
+			}
+			defer here.present(result, cfg)
+			show := func() error { return report.Board(here.log(), *result, width(a.out), coloured(a.out)) }
 			if asJSON {
 				show = func() error { return report.JSON(a.out, *result) }
 			}
@@ -50,5 +71,6 @@ What has valid signed evidence for the same digest, packs, database and settings
 		},
 	}
 	build.add(command)
+	command.Flags().StringArrayVar(&reports, "report", nil, "KIND=FILE, a report of the run: "+strings.Join(slices.Sorted(maps.Keys(reportKinds)), ", ")+" (repeatable)")
 	return command
 }

@@ -11,13 +11,12 @@ import (
 	contentlocal "github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/distribution/reference"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/tonistiigi/fsutil"
 )
 
 // contexts are the named contexts, resolved to what the frontend and the session want.
 type contexts struct {
 	attributes map[string]string // of the frontend
-	locals     map[string]fsutil.FS
+	locals     map[string]string // folders by the name that the frontend has for them
 	stores     map[string]content.Store
 	layouts    map[string]layoutContext // by store id
 	images     map[string]string        // name of the context by normalized reference
@@ -28,7 +27,7 @@ type layoutContext struct{ name, path string }
 // resolveContexts reads the named contexts. Folders and layouts are relative to folder.
 func resolveContexts(named map[string]string, folder string) (contexts, error) {
 	c := contexts{
-		attributes: map[string]string{}, locals: map[string]fsutil.FS{}, stores: map[string]content.Store{},
+		attributes: map[string]string{}, locals: map[string]string{}, stores: map[string]content.Store{},
 		layouts: map[string]layoutContext{}, images: map[string]string{},
 	}
 	names := make([]string, 0, len(named))
@@ -63,11 +62,7 @@ func (c *contexts) add(name, value, folder string) error {
 		if info, err := os.Stat(path); err != nil || !info.IsDir() {
 			return usage("%s is not a folder", path)
 		}
-		files, err := fsutil.NewFS(path)
-		if err != nil {
-			return usage("%s: %v", path, err)
-		}
-		c.locals["context-"+name] = files
+		c.locals["context-"+name] = path
 		c.attributes["context:"+name] = "local:context-" + name
 	}
 	return nil

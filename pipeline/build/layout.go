@@ -90,7 +90,7 @@ func replace(path string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(file.Name(), path)
+	return lock.Replace(file.Name(), path)
 }
 
 // newBlob is a blob that is being written; its name is known at the end.
@@ -126,7 +126,7 @@ func (b *newBlob) keep() (digest.Digest, int64, error) {
 	if err := errors.Join(b.file.Chmod(0o644), b.file.Close()); err != nil {
 		return "", 0, err
 	}
-	return sum, b.size, os.Rename(b.file.Name(), b.folder.path(sum))
+	return sum, b.size, lock.Replace(b.file.Name(), b.folder.path(sum))
 }
 
 // discard drops the blob unless it was kept.

@@ -49,12 +49,11 @@ func (l layoutFolder) lendTo(c *Candidate) error {
 	c.Layout = dir
 	// The lock lies on the folder itself, and goes with this process. Another build cannot take it in between: it would
 	// need the lock of the layout around it.
-	if c.held, err = os.Open(dir); err != nil {
-		return errors.Join(err, os.Remove(dir))
+	held, free, err := lock.TryFolder(dir)
+	if err != nil || !free {
+		return errors.Join(errors.New("its lock cannot be had"), err, os.RemoveAll(dir))
 	}
-	if free, err := lock.Try(c.held); err != nil || !free {
-		return errors.Join(errors.New("its lock cannot be had"), err, c.Release())
-	}
+	c.held = held
 	own := layoutFolder(dir)
 	if err := os.MkdirAll(own.blobs(), 0o755); err != nil {
 		return errors.Join(err, c.Release())
@@ -76,7 +75,7 @@ func (c *Candidate) Release() error {
 	if c == nil || c.held == nil {
 		return nil
 	}
-	err := errors.Join(os.RemoveAll(c.Layout), c.held.Close())
+	err := lock.Remove(c.Layout, c.held)
 	c.held = nil
 	return err
 }
@@ -89,17 +88,17 @@ func sweep(all string) error {
 	}
 	for _, entry := range entries {
 		dir := filepath.Join(all, entry.Name())
-		folder, err := os.Open(dir)
+		held, free, err := lock.TryFolder(dir)
 		if errors.Is(err, fs.ErrNotExist) { // released a moment ago
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if free, _ := lock.Try(folder); free {
-			err = os.RemoveAll(dir)
+		if !free {
+			continue
 		}
-		if err := errors.Join(err, folder.Close()); err != nil {
+		if err := lock.Remove(dir, held); err != nil {
 			return err
 		}
 	}

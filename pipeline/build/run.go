@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -178,17 +179,14 @@ func assemble(ctx context.Context, a *assembly, exported ocispecs.Descriptor) (r
 }
 
 func solveOptions(o Options, named contexts, secrets secretStore, a *assembly) (client.SolveOpt, error) {
-	files, err := fsutil.NewFS(o.Context)
-	if err != nil {
-		return client.SolveOpt{}, usage("the build context %s: %v", o.Context, err)
-	}
-	beside, err := fsutil.NewFS(filepath.Dir(o.Dockerfile))
-	if err != nil {
-		return client.SolveOpt{}, usage("the Dockerfile %s: %v", o.Dockerfile, err)
-	}
-	locals := map[string]fsutil.FS{"context": newPaced(files), "dockerfile": beside}
-	for name, local := range named.locals {
-		locals[name] = newPaced(local)
+	folders := map[string]string{"context": o.Context, "dockerfile": filepath.Dir(o.Dockerfile)}
+	maps.Copy(folders, named.locals)
+	locals := map[string]fsutil.FS{}
+	for name, path := range folders {
+		var err error
+		if locals[name], err = engine.Folder(path); err != nil {
+			return client.SolveOpt{}, usage("the folder %s, the build's %s: %v", path, name, err)
+		}
 	}
 	sum := sha256.Sum256([]byte(o.Context))
 	opt := client.SolveOpt{
@@ -197,7 +195,7 @@ func solveOptions(o Options, named contexts, secrets secretStore, a *assembly) (
 		OCIStores:     named.stores,
 		// By the key the engine finds its last copy of the context, and only changes are sent.
 		SharedKey:    hex.EncodeToString(sum[:]),
-		Session:      []session.Attachable{secretsprovider.NewSecretProvider(secrets)},
+		Session:      []session.Attachable{secretsprovider.NewSecretProvider(secrets), engine.Folders(folders)},
 		CacheImports: caches(o.CacheFrom),
 		CacheExports: caches(o.CacheTo),
 		Exports:      []client.ExportEntry{rawLayers(a.export)},

@@ -20,7 +20,6 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/tonistiigi/fsutil"
-	"golang.org/x/sys/unix"
 )
 
 // stampName is the file in the layout that tells from what its candidate was built. It is taken away before a build and
@@ -191,17 +190,11 @@ func addFolder(ctx context.Context, sum hash.Hash, folder, dockerfile string) er
 		if err != nil {
 			return err
 		}
-		var stat unix.Stat_t
-		if err := unix.Lstat(filepath.Join(folder, path), &stat); err != nil {
+		seen, err := look(filepath.Join(folder, path))
+		if err != nil {
 			return err
 		}
-		if stat.Mode&unix.S_IFMT == unix.S_IFDIR {
-			// A folder's times change with whatever is put into it and taken out again.
-			fmt.Fprintf(sum, "%q %o %d %d\n", path, stat.Mode, stat.Uid, stat.Gid)
-			return nil
-		}
-		fmt.Fprintf(sum, "%q %o %d %d %d %d.%d %d.%d\n", path, stat.Mode, stat.Uid, stat.Gid, stat.Size,
-			stat.Mtim.Sec, stat.Mtim.Nsec, stat.Ctim.Sec, stat.Ctim.Nsec)
+		fmt.Fprintf(sum, "%q %s\n", path, seen)
 		return nil
 	})
 }

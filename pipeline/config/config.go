@@ -10,6 +10,8 @@
 package config
 
 import (
+	"strings"
+
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 )
 
@@ -31,6 +33,18 @@ type Config struct {
 	Dir string `yaml:"-"`
 
 	origins map[string]string // path of a field -> where its value comes from
+	lines   map[string]int    // path of a field -> its line in File
+}
+
+// Line is the line of File that the field at path was written in, or else the nearest field that holds it; 0: none.
+func (c *Config) Line(path string) int {
+	for path != "" {
+		if line := c.lines[path]; line > 0 {
+			return line
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return 0
 }
 
 // Build says how the image is built.

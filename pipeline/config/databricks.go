@@ -11,6 +11,9 @@ var far = regexp.MustCompile(`^(dbfs|s3a?|s3n|abfss?|wasbs?|gs|https?):|^/(Volum
 
 // validateDatabricks looks at what only the profile databricks has.
 func (d *decoder) validateDatabricks(path string, l Launch) {
+	if l.Target == workspaceTarget {
+		return
+	}
 	if l.Profile != "databricks" && !d.failed(path+".profile") {
 		for _, key := range []struct {
 			key   string

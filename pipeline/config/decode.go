@@ -222,6 +222,11 @@ func (d *decoder) scalar(path string, n *yaml.Node, s *shape, v reflect.Value) {
 			err = errors.New(strings.TrimPrefix(err.Error(), "usage: "))
 			d.conceal(n)
 		}
+	case s.typ == reflect.TypeFor[PullSecret]():
+		v.SetString(n.Value)
+		if err = PullSecret(n.Value).check(); err != nil {
+			d.conceal(n)
+		}
 	case s.words != nil:
 		err = d.word(n.Value, s, v)
 	case s.kind == text:
@@ -307,8 +312,11 @@ func (d *decoder) mismatch(path string, n *yaml.Node, s *shape) {
 	case s.kind == list && got == "a mapping":
 		hint = "put a dash before it"
 	}
-	if s.typ == reflect.TypeFor[secret.Ref]() {
+	if s.secret() {
 		hint = "a secret is given by reference: env:NAME or file:PATH"
+		if s.typ == reflect.TypeFor[PullSecret]() {
+			hint = "put quotes around it: '{{secrets/SCOPE/KEY}}'; or write env:NAME or file:PATH"
+		}
 		d.conceal(n)
 	}
 	d.problem(n, path, "wants "+s.article()+", not "+got, hint)
@@ -328,7 +336,7 @@ func (d *decoder) conceal(n *yaml.Node) {
 // unknown tells of a key that is not understood.
 func (d *decoder) unknown(path, key string, k, value *yaml.Node, s *shape) {
 	for _, f := range s.fields {
-		if f.shape.typ == reflect.TypeFor[secret.Ref]() {
+		if f.shape.secret() {
 			d.conceal(value) // what was meant may have been a secret
 		}
 	}

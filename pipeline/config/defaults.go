@@ -57,7 +57,13 @@ var partDefaults = map[reflect.Type]any{
 	reflect.TypeFor[SQL]():     SQL{Timeout: Duration(3 * time.Minute)},
 	reflect.TypeFor[Scala]():   Scala{Timeout: Duration(3 * time.Minute)},
 	reflect.TypeFor[Pip]():     Pip{Timeout: Duration(5 * time.Minute)},
-	reflect.TypeFor[HTTP]():    HTTP{Path: "/", Status: 200, Timeout: Duration(time.Minute)},
+	reflect.TypeFor[R]():       R{Timeout: Duration(3 * time.Minute)},
+	reflect.TypeFor[Fuse]():    Fuse{Path: "/Workspace", Timeout: Duration(2 * time.Minute)},
+	reflect.TypeFor[GPU]():     GPU{Timeout: Duration(3 * time.Minute)},
+	reflect.TypeFor[Databricks](): Databricks{
+		NodeType: "smallest", SingleNode: "auto", AccessMode: "dedicated", Autotermination: Duration(30 * time.Minute), Retries: 2, Keep: "never",
+	},
+	reflect.TypeFor[HTTP](): HTTP{Path: "/", Status: 200, Timeout: Duration(time.Minute)},
 }
 
 // derive fills in the values that depend on others. given says whether a field was written anywhere.
@@ -65,6 +71,7 @@ func (c *Config) derive(given func(path string) bool) {
 	if c.Image == "" {
 		c.Image = imageName(c.Dir)
 	}
+	c.deriveWorkspace(given)
 	if !given("promote.require") {
 		c.Promote.Require = []EvidenceKind{"signature", "provenance", "sbom", "vulnerabilities", "check"}
 		if len(c.Launch) > 0 {

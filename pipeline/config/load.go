@@ -123,8 +123,12 @@ func parse(body []byte, shown, file, dir string, env, sets []string) (*Config, e
 		return nil, err
 	}
 	cfg.origins = map[string]string{}
+	cfg.lines = map[string]int{}
 	for path, n := range d.nodes {
 		cfg.origins[path] = src.origin(n)
+		if _, overridden := src.overrides[n]; !overridden {
+			cfg.lines[path] = n.Line
+		}
 	}
 	cfg.resolve()
 	return &cfg, nil

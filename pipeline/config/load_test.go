@@ -46,7 +46,7 @@ func load(t *testing.T, file string, env, sets []string) (*Config, error) {
 	return parse(body, Name, "/project/"+Name, "/project", env, sets)
 }
 
-var sameConfig = cmpopts.IgnoreUnexported(Config{}, Probe{}, SparkPi{}, Run{}, Python{}, SQL{}, Scala{}, Pip{})
+var sameConfig = cmpopts.IgnoreUnexported(Config{}, Probe{}, SparkPi{}, Run{}, Python{}, SQL{}, Scala{}, Pip{}, R{}, Fuse{}, GPU{}, InitScript{}, S3Object{})
 
 // TestGood reads what is right, compares the effective configuration, and reads that back.
 func TestGood(t *testing.T) {

@@ -59,8 +59,17 @@ func (l *Launch) resolve(dir string) {
 			l.InitScripts[i] = absolute(dir, script)
 		}
 	}
+	if l.Databricks != nil {
+		c := &l.Databricks.Credentials
+		if path, isFile := strings.CutPrefix(string(c.Username), "file:"); isFile {
+			c.Username = PullName("file:" + absolute(dir, path))
+		}
+		if path, isFile := strings.CutPrefix(string(c.Password), "file:"); isFile {
+			c.Password = PullSecret("file:" + absolute(dir, path))
+		}
+	}
 	for _, probe := range l.Probes {
-		if probe.Pip != nil {
+		if probe.Pip != nil && l.Target != workspaceTarget {
 			probe.Pip.From = absolute(dir, probe.Pip.From)
 		}
 	}

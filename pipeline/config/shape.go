@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
 )
 
 // kind is what a value looks like in YAML.
@@ -147,6 +149,11 @@ func (s *shape) article() string {
 
 // scalar says whether the value is written as one word.
 func (s *shape) scalar() bool { return s.kind >= text && s.kind <= number }
+
+// secret says that the value tells where a secret is.
+func (s *shape) secret() bool {
+	return s.typ == reflect.TypeFor[secret.Ref]() || s.typ == reflect.TypeFor[PullSecret]()
+}
 
 // inner is the shape of what a collection holds; anything holds anything.
 func (s *shape) inner() *shape {

@@ -191,6 +191,7 @@ func (d *decoder) validateLaunch(path string, l Launch) {
 	if l.Limits.CPUs < 0 || l.Limits.PIDs < 0 {
 		d.refuse(path+".limits", "must not be negative", "write 0 for no limit")
 	}
+	d.validateWorkspace(path, l)
 	d.validateDatabricks(path, l)
 	for i, probe := range l.Probes {
 		d.validateProbe(fmt.Sprintf("%s.probes[%d]", path, i), probe, l)
@@ -229,9 +230,29 @@ func (d *decoder) validateProbe(path string, p Probe, l Launch) {
 		timeout = p.Pip.Timeout
 		d.needsDatabricks(path, l)
 		d.expectation(path, p.Pip.Matches, 0)
-		d.validatePip(path, *p.Pip)
+		if l.Target == workspaceTarget {
+			d.validateInstall(path, *p.Pip)
+		} else {
+			d.validatePip(path, *p.Pip)
+		}
+	case p.R != nil:
+		timeout = p.R.Timeout
+		d.onWorkspace(path, l)
+		d.expectation(path, p.R.Matches, 0)
+	case p.Fuse != nil:
+		timeout = p.Fuse.Timeout
+		d.onWorkspace(path, l)
+		if !strings.HasPrefix(p.Fuse.Path, "/") && !d.failed(path+".path") {
+			d.refuse(path+".path", fmt.Sprintf("%q is no absolute path", p.Fuse.Path), "write /Workspace, /Volumes/CATALOG/SCHEMA/VOLUME or /dbfs")
+		}
+	case p.GPU != nil:
+		timeout = p.GPU.Timeout
+		d.onWorkspace(path, l)
 	case p.HTTP != nil:
 		timeout = p.HTTP.Timeout
+		if l.Target == workspaceTarget {
+			d.refuse(path, "cannot be asked of a cluster in a workspace", "take a probe run with curl, or one in python")
+		}
 		if h := p.HTTP; h.Port != 0 && (h.Port < 1 || h.Port > 65535) {
 			d.refuse(path+".port", fmt.Sprintf("%d is no port", h.Port), "ports go from 1 to 65535")
 		} else if !strings.HasPrefix(h.Path, "/") {

@@ -21,7 +21,10 @@ type (
 
 // words are the values that texts of a type may have, in the order in which people should read them.
 var words = map[reflect.Type][]string{
-	reflect.TypeFor[Target]():           {"sandbox"},
+	reflect.TypeFor[Target]():           {"sandbox", "databricks"},
+	reflect.TypeFor[SingleNode]():       {"auto", "is_single_node", "conf"},
+	reflect.TypeFor[AccessMode]():       {"dedicated", "none"},
+	reflect.TypeFor[Keep]():             {"never"},
 	reflect.TypeFor[Profile]():          {"spark", "service", "databricks"},
 	reflect.TypeFor[EvidenceKind]():     {"signature", "provenance", "sbom", "vulnerabilities", "check", "launch"},
 	reflect.TypeFor[Compression]():      {"gzip", "zstd", "none"},
@@ -42,5 +45,6 @@ var notations = map[reflect.Type]notation{
 	reflect.TypeFor[Size]():       {"size", `^[0-9]+(\.[0-9]+)? ?(([kMGT]|[KMGT]i)?B?)$`, "3Gi", true, math.MaxInt64},
 	reflect.TypeFor[Day]():        {"date", `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`, "2027-01-31", false, 0},
 	reflect.TypeFor[Epoch]():      {"time", `^([0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?)$`, "1735689600", true, math.MaxInt64},
+	reflect.TypeFor[PullSecret](): {"secret reference", `^(\{\{secrets/[^/]+/[^/]+\}\}|env:[^= \t]+|file:.+)$`, "'{{secrets/acr/password}}'", false, 0},
 	reflect.TypeFor[secret.Ref](): {"secret reference", `^(env:[^= \t]+|file:.+)$`, "env:NAME", false, 0},
 }

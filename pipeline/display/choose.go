@@ -28,13 +28,18 @@ var Modes = []Mode{Auto, TTY, Plain, JSON, Quiet}
 // Choose fills in the options for out: the live board where a person watches a terminal that can show it, plain lines
 // elsewhere. env is the environment, as os.Getenv gives it. A mode that was asked for is taken, or refused.
 func Choose(asked Mode, out *os.File, env func(string) string) (Options, error) {
-	return choose(asked, term.IsTerminal(int(out.Fd())), env, func() (int, int) { //nolint:gosec // descriptors are small
+	return choose(asked, Terminal(out), named(env), func() (int, int) { //nolint:gosec // descriptors are small
 		width, height, err := term.GetSize(int(out.Fd())) //nolint:gosec // as above
 		if err != nil {
 			return 80, 24
 		}
 		return width, height
 	})
+}
+
+// Terminal says whether a file is a terminal that obeys sequences.
+func Terminal(file *os.File) bool {
+	return term.IsTerminal(int(file.Fd())) && obeys(file) //nolint:gosec // descriptors are small
 }
 
 func choose(asked Mode, terminal bool, env func(string) string, size func() (int, int)) (Options, error) {

@@ -32,6 +32,8 @@ type Options struct {
 	// Clear takes the live board away at the end, for whoever shows a table of the steps after it. What was written
 	// above it stays.
 	Clear bool
+	// Sections folds plain lines by step; nil: they stand as they come.
+	Sections Sections
 	// Size is the terminal's width and height; nil where there is none.
 	Size func() (width, height int)
 	// Now is the clock; nil is time.Now.
@@ -82,7 +84,11 @@ func New(w io.Writer, o Options) *Display {
 	case Quiet:
 		d.renderer = quiet{}
 	default:
-		d.renderer, d.every = newLines(newPlain(w, d.now())), 500*time.Millisecond
+		var lines renderer = newPlain(w, d.now())
+		if o.Sections != nil {
+			lines = newSections(w, o.Sections, d.now())
+		}
+		d.renderer, d.every = newLines(lines), 500*time.Millisecond
 	}
 	go d.loop()
 	return d

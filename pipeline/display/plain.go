@@ -20,6 +20,7 @@ const (
 // have a number, so that what belongs together can be found: grep '#7'.
 type plain struct {
 	w     io.Writer
+	route func(step string) io.Writer // nil: everything goes to w
 	start time.Time
 	now   time.Time
 	tasks map[uint64]*plainTask
@@ -34,6 +35,9 @@ type plainTask struct {
 	advanced  time.Time
 }
 
+// noStep stands before lines that belong to no step.
+const noStep = "run"
+
 func newPlain(w io.Writer, start time.Time) *plain {
 	return &plain{w: w, start: start, now: start, tasks: map[uint64]*plainTask{}}
 }
@@ -41,13 +45,17 @@ func newPlain(w io.Writer, start time.Time) *plain {
 func (p *plain) line(e progress.Event, format string, args ...any) {
 	step := e.Step
 	if step == "" {
-		step = "run"
+		step = noStep
 	}
 	elapsed := max(e.Time.Sub(p.start), 0)
 	if e.Time.IsZero() {
 		elapsed = max(p.now.Sub(p.start), 0)
 	}
-	fmt.Fprintf(p.w, "%8s  %-8s %s\n", report.Elapsed(elapsed), foreign.Line(step), strings.TrimRight(fmt.Sprintf(format, args...), " "))
+	w := p.w
+	if p.route != nil {
+		w = p.route(step)
+	}
+	fmt.Fprintf(w, "%8s  %-8s %s\n", report.Elapsed(elapsed), foreign.Line(step), strings.TrimRight(fmt.Sprintf(format, args...), " "))
 }
 
 func (p *plain) tick(now time.Time) {

@@ -36,7 +36,7 @@ func (e *Engine) Blame(err error) error {
 	}
 	return &verdict.Error{
 		Verdict: verdict.Inconclusive, Code: "engine.died", Doing: "running on", Object: e.reason, Cause: e.child.explain(err),
-		Remedy: "Run again: what was finished is kept. If it happens again, see " + e.child.log,
+		Remedy: "Run again: what was finished is kept. If it happens again, see " + e.child.log(),
 	}
 }
 
@@ -82,7 +82,7 @@ func (e *Engine) While(ctx context.Context) (context.Context, context.CancelFunc
 	}
 	go func() {
 		select {
-		case <-e.child.done:
+		case <-e.child.done():
 			cancel(errGone)
 		case <-ctx.Done():
 		}

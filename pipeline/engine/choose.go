@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func Would(address string) Kind {
 		return Kind(address)
 	case address != "", os.Getenv(hostVariable) != "":
 		return Remote
-	case os.Geteuid() == 0:
+	case mayEmbed(runtime.GOOS, os.Geteuid()):
 		return Embedded
 	default:
 		return Docker
@@ -66,17 +67,12 @@ func choose(ctx context.Context, choice Choice) (*Engine, error) {
 		return because(Connect(ctx, choice.Address))("asked for by address")
 	case host != "":
 		return because(Connect(ctx, host))("named by " + hostVariable)
-	case os.Geteuid() == 0:
+	case mayEmbed(runtime.GOOS, os.Geteuid()):
 		return because(Start(ctx, choice.Embedded))("this is root and " + hostVariable + " is not set")
 	case dockerReachable():
-		return because(connectDocker(ctx))("this is not root, " + hostVariable + " is not set, and Docker's socket may be used")
+		return because(connectDocker(ctx))(whyNot(runtime.GOOS) + ", " + hostVariable + " is not set, and Docker's socket may be used")
 	}
-	return nil, &verdict.Error{
-		Verdict: verdict.Inconclusive, Code: "engine.none", Doing: "choosing a build engine",
-		Cause: fmt.Errorf("no engine was named, %s is not set, this is not root (which the embedded engine needs), and %s",
-			hostVariable, whyNoDocker()),
-		Remedy: "Run as root, set " + hostVariable + ", or let this user use Docker",
-	}
+	return nil, none(runtime.GOOS, whyNoDocker())
 }
 
 // whyNoDocker says what is in the way of Docker's socket.
@@ -128,7 +124,7 @@ func answering(ctx context.Context, e *Engine) (*Engine, error) {
 func unreachable(what string, cause error) error {
 	return &verdict.Error{
 		Verdict: verdict.Inconclusive, Code: "engine.unreachable", Doing: "connecting to", Object: what, Cause: cause,
-		Remedy: "Check that it runs and that this user may use it, or unset " + hostVariable + " to use the embedded engine",
+		Remedy: "Check that it runs and that this user may use it, or unset " + hostVariable + " to use " + otherwise(runtime.GOOS),
 	}
 }
 
@@ -137,7 +133,7 @@ func connectDocker(ctx context.Context) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket, err := host.socket()
+	socket, err := host.socket(runtime.GOOS)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +162,7 @@ func dockerUnreachable(ctx context.Context, where string, cause error) error {
 	}
 	return &verdict.Error{
 		Verdict: verdict.Inconclusive, Code: "engine.unreachable", Doing: "connecting to", Object: "Docker at " + where, Cause: cause,
-		Remedy: "Check that its daemon runs and that this user may use it (docker info says), or run as root for the embedded engine",
+		Remedy: "Check that its daemon runs and that this user may use it (docker info says), or " + instead(runtime.GOOS),
 	}
 }
 
@@ -178,6 +174,6 @@ func noBuildKit(ctx context.Context, host dockerHost, d *daemon, cause error) er
 	return &verdict.Error{
 		Verdict: verdict.Inconclusive, Code: "engine.no-buildkit", Doing: "building with", Object: fmt.Sprintf("Docker %s at %s", d.version, host),
 		Cause:  fmt.Errorf("it has no BuildKit: %w", cause),
-		Remedy: "Take Docker 20.10 or later (23 or later is better), run as root for the embedded engine, or set " + hostVariable,
+		Remedy: "Take Docker 20.10 or later (23 or later is better), or " + instead(runtime.GOOS),
 	}
 }

@@ -8,3 +8,6 @@
 // It must not know what is built or launched on it: Dockerfiles, candidates, clusters and probes are other rooms'
 // words. BuildKit's client is its interface to them.
 package engine
+
+// Verb is the hidden verb under which the program is to call Main; Start runs os.Executable with it.
+const Verb = "__engine"

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -60,7 +59,9 @@ const (
 func newDaemon(socket string) *daemon {
 	return &daemon{socket: socket, http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{Timeout: answerWait}).DialContext(ctx, "unix", socket)
+			ctx, cancel := context.WithTimeout(ctx, answerWait)
+			defer cancel()
+			return dialLocal(ctx, socket)
 		},
 		DisableCompression: true, MaxResponseHeaderBytes: 1 << 20, MaxIdleConns: 2, IdleConnTimeout: time.Minute,
 	}}}
@@ -162,7 +163,7 @@ func (d *daemon) watch(ctx context.Context, lost func()) {
 		case err == nil:
 			misses = 0
 			_ = response.Body.Close()
-		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist): // nobody listens: it does not only think
+		case isRefused(err), errors.Is(err, fs.ErrNotExist): // nobody listens: it does not only think
 			misses = pulseMisses
 		}
 		cancel()

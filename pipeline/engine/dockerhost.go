@@ -2,15 +2,16 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -22,23 +23,37 @@ const (
 	dockerVariable  = "DOCKER_HOST"
 	contextVariable = "DOCKER_CONTEXT"
 	configVariable  = "DOCKER_CONFIG"
-	dockerSocket    = "/var/run/docker.sock"
 	unixScheme      = "unix://"
+	pipeScheme      = "npipe://" // of Windows
 )
+
+// usualDocker is where a daemon listens that nobody has told to listen elsewhere.
+func usualDocker(goos string) string {
+	if goos == "windows" {
+		return pipeScheme + "//./pipe/docker_engine"
+	}
+	return unixScheme + "/var/run/docker.sock"
+}
 
 // dockerHost is an address with the reason why it is that.
 type dockerHost struct{ address, from string }
 
 func (h dockerHost) String() string { return h.address + h.from }
 
-// socket is the file of a local socket.
-func (h dockerHost) socket() (string, error) {
-	socket, found := strings.CutPrefix(h.address, unixScheme)
-	if !found {
-		return "", fmt.Errorf("%w: Docker at %s: only a local socket (unix://) is supported as a build engine. Set %s to one, or set %s to the address of a BuildKit",
-			verdict.ErrUsage, h, dockerVariable, hostVariable)
+// socket is the file of a local socket, or the name of a pipe.
+func (h dockerHost) socket(goos string) (string, error) {
+	if socket, found := strings.CutPrefix(h.address, unixScheme); found {
+		return socket, nil
 	}
-	return socket, nil
+	kinds := unixScheme
+	if goos == "windows" {
+		if pipe, found := strings.CutPrefix(h.address, pipeScheme); found {
+			return strings.ReplaceAll(pipe, "/", `\`), nil
+		}
+		kinds += " or " + pipeScheme
+	}
+	return "", fmt.Errorf("%w: Docker at %s: only a local socket (%s) is supported as a build engine. Set %s to one, or set %s to the address of a BuildKit",
+		verdict.ErrUsage, h, kinds, dockerVariable, hostVariable)
 }
 
 // findDocker is the address that DOCKER_HOST names; else that of the context that DOCKER_CONTEXT or Docker's
@@ -65,7 +80,7 @@ func findDocker() (dockerHost, error) {
 		name, from = file.CurrentContext, path
 	}
 	if name == "" || name == "default" {
-		return dockerHost{address: unixScheme + dockerSocket}, nil
+		return dockerHost{address: usualDocker(runtime.GOOS)}, nil
 	}
 	var found struct {
 		Endpoints map[string]struct{ Host string }
@@ -75,7 +90,7 @@ func findDocker() (dockerHost, error) {
 		return dockerHost{}, fmt.Errorf("%w: Docker's context %q, which %s names: %w. Choose another with docker context use, or set %s",
 			verdict.ErrUsage, name, from, err, dockerVariable)
 	}
-	address := cmp.Or(found.Endpoints["docker"].Host, unixScheme+dockerSocket)
+	address := cmp.Or(found.Endpoints["docker"].Host, usualDocker(runtime.GOOS))
 	return dockerHost{address: address, from: fmt.Sprintf(" (context %s)", name)}, nil
 }
 
@@ -106,11 +121,13 @@ func dockerReachable() bool {
 	if err != nil {
 		return false
 	}
-	socket, err := host.socket()
+	socket, err := host.socket(runtime.GOOS)
 	if err != nil {
 		return false
 	}
-	conn, err := net.DialTimeout("unix", socket, time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	conn, err := dialLocal(ctx, socket)
 	if err != nil {
 		return false
 	}

@@ -2,20 +2,12 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
 	"net"
-	"os"
 	"sync/atomic"
 	"time"
 
 	"github.com/moby/buildkit/client"
 	"google.golang.org/grpc"
-
-	"github.com/hallmark-ci/hallmark/pipeline/lock"
-	"github.com/hallmark-ci/hallmark/pipeline/progress"
-	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // Kind says which BuildKit an Engine is.
@@ -37,12 +29,22 @@ type Engine struct {
 	root        string
 	snapshotter string
 	key         []byte
-	child       *child
+	child       process // nil: it is another one
 
 	daemon *daemon // of Docker's only
 
 	closing atomic.Bool
 	silent  atomic.Bool // it does not answer any more; of another engine than the embedded one
+}
+
+// process is what runs the embedded engine, where there can be one.
+type process interface {
+	pid() int
+	stop()                         // with everything that runs on it
+	done() <-chan struct{}         // closed when it has ended
+	ended(wait time.Duration) bool // waiting a little: a broken connection is noticed before its cause
+	explain(err error) error       // how it ended, instead of how that was noticed
+	log() string                   // path of its log
 }
 
 // Client is the connection; it stays the Engine's and is closed with it.
@@ -59,82 +61,7 @@ func (e *Engine) Process() int {
 	if e.child == nil {
 		return 0
 	}
-	return e.child.cmd.Process.Pid
-}
-
-// Start runs the embedded engine as a child process and waits until it answers.
-func Start(ctx context.Context, o Options) (*Engine, error) {
-	o, err := o.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	if os.Geteuid() != 0 {
-		return nil, &verdict.Error{
-			Verdict: verdict.Inconclusive, Code: "engine.not-root", Doing: "starting the embedded engine",
-			Cause:  errors.New("it makes mounts and namespaces, which needs root"),
-			Remedy: "Run as root, or set BUILDKIT_HOST to a BuildKit that you may use",
-		}
-	}
-	if err := os.MkdirAll(o.Root, 0o700); err != nil {
-		return nil, fmt.Errorf("the engine's state folder: %w", err)
-	}
-	locked, err := lock.Take(ctx, lock.Folder{
-		Path: o.Root, File: "engine.lock", What: "the engine's state folder", Code: "engine.busy", Wait: o.LockWait,
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer locked.Close() // the child has its own descriptor by then, or there is no child
-
-	e := &Engine{kind: Embedded, root: o.Root, key: make([]byte, 32)}
-	if _, err := rand.Read(e.key); err != nil {
-		return nil, err
-	}
-	e.child, err = spawn(o.Root, locked)
-	if err != nil {
-		return nil, startError(o.Root, err)
-	}
-	if err := e.greet(ctx, o); err != nil {
-		e.child.kill()
-		return nil, err
-	}
-	return e, nil
-}
-
-// greet settles the child's settings and opens the client.
-func (e *Engine) greet(ctx context.Context, o Options) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, o.StartWait, fmt.Errorf("it did not answer within %s", o.StartWait))
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = e.child.wire.conn.SetReadDeadline(time.Now()) })
-	defer stop()
-
-	if err := e.child.wire.send(settings{Options: o, Key: e.key, Emulators: emulatorsIn(binfmt)}); err != nil {
-		return startError(o.Root, e.child.explain(err))
-	}
-	var got answer
-	if err := e.child.wire.receive(&got); err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-			if errors.Is(err, context.Canceled) {
-				return err
-			}
-		}
-		return startError(o.Root, e.child.explain(err))
-	}
-	if got.Error != "" {
-		return startError(o.Root, errors.New(got.Error))
-	}
-	var err error
-	e.client, err = connect(ctx, "passthrough:///embedded", func(context.Context, string) (net.Conn, error) { return e.child.wire.dial() }, nil)
-	if err != nil {
-		return startError(o.Root, e.child.explain(err))
-	}
-	e.snapshotter = got.Snapshotter
-	e.reason = fmt.Sprintf("the embedded engine (%s, %s, state in %s)", got.Runtime, got.Snapshotter, o.Root)
-	if got.CABundle != "" {
-		progress.From(ctx).Notef("build steps trust the certificates in %s", got.CABundle)
-	}
-	return nil
+	return e.child.pid()
 }
 
 // connect opens a client that never goes idle: a connection to the child cannot be found again by address.
@@ -147,13 +74,6 @@ func connect(ctx context.Context, address string, dial func(context.Context, str
 	return client.New(ctx, address, opts...)
 }
 
-func startError(root string, cause error) error {
-	return &verdict.Error{
-		Verdict: verdict.Inconclusive, Code: "engine.start", Doing: "starting the embedded engine in", Object: root, Cause: cause,
-		Remedy: "See " + logPath(root) + ", or choose another engine with BUILDKIT_HOST",
-	}
-}
-
 // Close ends the engine with everything that runs on it, within seconds. It may be called more than once.
 func (e *Engine) Close() error {
 	if e.closing.Swap(true) {
@@ -162,7 +82,6 @@ func (e *Engine) Close() error {
 	err := e.client.Close()
 	if e.child != nil {
 		e.child.stop()
-		dropGroups(e.root, detectCgroups(cgroupMount))
 	}
 	return err
 }

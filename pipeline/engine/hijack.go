@@ -27,8 +27,9 @@ func knock(ctx context.Context, socket string) error {
 // hijack opens one of the two doors that Docker's daemon has into its BuildKit ("/grpc" and "/session"): an HTTP
 // request whose connection is then spoken HTTP/2 on.
 func hijack(ctx context.Context, socket, door string, meta map[string][]string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: answerWait}
-	conn, err := dialer.DialContext(ctx, "unix", socket)
+	dialing, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	conn, err := dialLocal(dialing, socket)
 	if err != nil {
 		return nil, err
 	}

@@ -126,19 +126,3 @@ func (s *Sandbox) Close() error {
 }
 
 func reportPath(root, token string) string { return filepath.Join(root, "sandboxes", token+".json") }
-
-// writeReport replaces the report of token in one move, so that a reader never sees half of one.
-func writeReport(root, token string, report SandboxReport) error {
-	body, err := json.Marshal(report)
-	if err != nil {
-		return err
-	}
-	path := reportPath(root, token)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path+".new", body, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
-}

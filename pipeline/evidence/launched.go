@@ -19,6 +19,7 @@ type Launch struct {
 	Scripts []Script // init scripts, in the order in which they ran
 	// Limits tell what the cluster was allowed: "memory": "3Gi enforced", "pids": "1024 not enforced: …".
 	Limits   map[string]string
+	Facts    []Fact // what else the target knows of its cluster
 	Started  time.Time
 	Finished time.Time
 	URL      string // of the launch's log or page; empty: none
@@ -42,6 +43,12 @@ type Script struct {
 	Elapsed int64 `json:"elapsed_ms"`
 }
 
+// Fact is one thing that a target knows of its cluster: the workspace, the node type, the digest that was pulled.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
 type testResult struct {
 	Result        string       `json:"result"`
 	Configuration []descriptor `json:"configuration"`
@@ -60,6 +67,7 @@ type launchMark struct {
 	Probes   []Probe           `json:"probes"`
 	Scripts  []Script          `json:"init_scripts,omitempty"`
 	Limits   map[string]string `json:"limits,omitempty"`
+	Facts    []Fact            `json:"facts,omitempty"`
 	Started  time.Time         `json:"started,omitzero"`
 	Finished time.Time         `json:"finished,omitzero"`
 }
@@ -84,6 +92,9 @@ func Launched(s subject.Subject, l Launch, m Mark) (Statement, error) {
 			Mark: m.normal(), Target: l.Target, Profile: l.Profile, Runtime: l.Runtime, Limits: l.Limits,
 			Started: utc(l.Started), Finished: utc(l.Finished),
 		},
+	}
+	for _, fact := range l.Facts {
+		p.Hallmark.Facts = append(p.Hallmark.Facts, Fact{Name: publicText(fact.Name), Value: publicText(fact.Value)})
 	}
 	for _, script := range l.Scripts {
 		script.Name = publicText(script.Name)
@@ -124,7 +135,7 @@ func ParseLaunched(s Statement) (Launch, Mark, error) {
 		return Launch{}, Mark{}, invalid(TypeLaunched, fmt.Errorf("it names no target or no profile"))
 	}
 	return Launch{
-		Target: h.Target, Profile: h.Profile, Runtime: h.Runtime, Probes: h.Probes, Scripts: h.Scripts, Limits: h.Limits,
+		Target: h.Target, Profile: h.Profile, Runtime: h.Runtime, Probes: h.Probes, Scripts: h.Scripts, Limits: h.Limits, Facts: h.Facts,
 		Started: h.Started, Finished: h.Finished, URL: p.URL,
 	}, h.Mark, nil
 }

@@ -19,7 +19,8 @@ type Build struct {
 	Platforms  []string
 	Bases      []Base  // images that the build pulled
 	Source     *Source // nil: not known
-	Builder    string  // URI of who built: "https://hallmark-ci.github.io/builder/embedded"
+	Builder    string  // URI of who built: the CI system's workflow, or "https://hallmark-ci.github.io/builder/embedded"
+	Engine     string  // what built for it, where Builder does not say so: "embedded"
 	Version    string  // of Hallmark
 	Invocation string  // id of this build
 	Epoch      int64   // SOURCE_DATE_EPOCH in seconds; 0: not set
@@ -100,8 +101,14 @@ func Provenance(s subject.Subject, b Build, m Mark) (Statement, error) {
 		})
 	}
 	r.Builder.ID = b.Builder
-	if b.Version != "" {
-		r.Builder.Version = map[string]string{"hallmark": b.Version}
+	for name, value := range map[string]string{"hallmark": b.Version, "engine": b.Engine} {
+		if value == "" {
+			continue
+		}
+		if r.Builder.Version == nil {
+			r.Builder.Version = map[string]string{}
+		}
+		r.Builder.Version[name] = value
 	}
 	r.Metadata.InvocationID, r.Metadata.StartedOn, r.Metadata.FinishedOn = b.Invocation, utc(b.Started), utc(b.Finished)
 	p.Hallmark = m.normal()
@@ -129,7 +136,7 @@ func ParseProvenance(s Statement) (Build, Mark, error) {
 	x := p.BuildDefinition.ExternalParameters
 	b := Build{
 		Dockerfile: x.Dockerfile, Target: x.Target, Args: x.Args, Platforms: x.Platforms,
-		Builder: p.RunDetails.Builder.ID, Version: p.RunDetails.Builder.Version["hallmark"],
+		Builder: p.RunDetails.Builder.ID, Version: p.RunDetails.Builder.Version["hallmark"], Engine: p.RunDetails.Builder.Version["engine"],
 		Invocation: p.RunDetails.Metadata.InvocationID, Epoch: p.BuildDefinition.InternalParameters[epochParameter],
 		Started: p.RunDetails.Metadata.StartedOn, Finished: p.RunDetails.Metadata.FinishedOn,
 	}

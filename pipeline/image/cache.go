@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/hallmark-ci/hallmark/pipeline/lock"
 )
 
 // formatVersion is the version of what a record holds and how it is written. It rises with every change of either,
@@ -113,7 +115,7 @@ func (c cache) save(diffID string, layer *Layer) (err error) {
 	if err := errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	return os.Rename(file.Name(), c.path(diffID))
+	return lock.Replace(file.Name(), c.path(diffID))
 }
 
 // fixedSize is the length of one fixedEntry as packEntries writes it.

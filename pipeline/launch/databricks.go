@@ -68,12 +68,14 @@ type Survey struct {
 	Java        string // path; empty: none on PATH
 	JavaVersion string // 17.0.13; empty: java did not say
 	Python      string // path; empty: none
+	R           string // path of Rscript; empty: none
 }
 
 // surveyed asks bash alone, so that nothing else can be missing.
 const surveyed = `
 say() { printf 'hallmark-%s=%s\n' "$1" "$2"; }
 say java "$(command -v java)"
+say r "$(command -v Rscript)"
 for python in ${PYSPARK_PYTHON:-/databricks/python3/bin/python /databricks/python3/bin/python3 python3}; do
   found="$(command -v "$python")" && say python "$found" && break
 done
@@ -96,6 +98,8 @@ func ParseSurvey(text string) Survey {
 			s.Java = value
 		case "hallmark-python":
 			s.Python = value
+		case "hallmark-r":
+			s.R = value
 		case "hallmark-version":
 			if match := javaVersion.FindStringSubmatch(value); match != nil {
 				s.JavaVersion = match[1]

@@ -135,6 +135,19 @@ func judgePip(probe Probe, out Output) ruling {
 	return judgeText(probe, out, "the output")
 }
 
+// NotInstalled says why pip installed nothing on a cluster that has a network of its own.
+func NotInstalled(probe Probe, output string) *Error {
+	what := strings.TrimSpace(probe.From + " " + strings.Join(probe.Args, " "))
+	_, said := saying(output, 3, ", and says nothing")
+	if unreachable.MatchString(output) {
+		return &Error{
+			Verdict: verdict.Inconclusive, Code: CodeProbe, Reason: "pip does not reach the index for " + what + said,
+			Remedy: "Open the workspace's network to the index, or put wheels into a volume and name it in from",
+		}
+	}
+	return Faulty("pip does not install "+what+said, "Compare the image's Python and virtualenv with what the runtime asks for, and the packages with that Python")
+}
+
 func before(text, mark string) string {
 	text, _, _ = strings.Cut(text, mark)
 	return text

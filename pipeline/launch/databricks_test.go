@@ -261,7 +261,13 @@ func TestDatabricksProbesAreChecked(t *testing.T) {
 		{Probe{Kind: SQL, Code: "SELECT 1"}, Spark, "", "needs the profile databricks"},
 		{Probe{Kind: Pip, From: "x"}, Service, "", "needs the profile databricks"},
 		{Probe{Kind: Scala, Code: " "}, Databricks, "", "scala has no code"},
-		{Probe{Kind: Pip}, Databricks, "", "names no wheel"},
+		{Probe{Kind: Pip}, Databricks, "", "no wheel and no folder"},
+		{Probe{Kind: Pip, Args: []string{"six"}}, Databricks, "pip six", ""},
+		{Probe{Kind: R, Code: "cat(1)"}, Databricks, "r", ""},
+		{Probe{Kind: R}, Databricks, "", "r has no code"},
+		{Probe{Kind: Fuse, Path: "/Volumes/a"}, Databricks, "fuse /Volumes/a", ""},
+		{Probe{Kind: Fuse, Path: "dbfs"}, Databricks, "", "does not begin with /"},
+		{Probe{Kind: GPU}, Databricks, "gpu", ""},
 		{Probe{Kind: SparkPi, Partitions: 2}, Databricks, "", "profile spark"},
 	} {
 		got, err := test.probe.check(test.profile)

@@ -29,6 +29,9 @@ const (
 	CodeMissing     = "launch.missing"     // something that the configuration names is not on this machine
 	CodeTimeout     = "launch.timeout"     // the deadline was over before anything could be said of the image
 	CodeInterrupted = "launch.interrupted" // the caller gave up
+	// Of the target databricks.
+	CodeWorkspace     = "launch.workspace"     // the workspace, or the cloud under it, could not launch the cluster or does not answer
+	CodeConfiguration = "launch.configuration" // somebody must change a setting first; the exit code is that of usage
 )
 
 // Error is a launch that failed, with whom to blame.

@@ -22,6 +22,9 @@ var pi = regexp.MustCompile(`(?m)^Pi is roughly (3\.1\d*)`)
 
 // judge says what the answer to a probe means.
 func judge(probe Probe, out Output) ruling {
+	if out.Fault != nil {
+		return ruling{verdict: out.Fault.Verdict, reason: out.Fault.Reason, remedy: out.Fault.Remedy}
+	}
 	switch probe.Kind {
 	case HTTP:
 		return judgePage(probe, out)
@@ -113,6 +116,11 @@ func because(reason string) string {
 		return ""
 	}
 	return ": " + reason
+}
+
+// Faulty is a fault of the image that a target knows of.
+func Faulty(reason, remedy string) *Error {
+	return &Error{Verdict: verdict.Fail, Code: CodeProbe, Reason: reason, Remedy: remedy}
 }
 
 // signalOf names what shells report as 128 and more.

@@ -70,7 +70,8 @@ func TestProbesAreChecked(t *testing.T) {
 		{Probe{Kind: Python}, Spark, "no code"},
 		{Probe{Kind: HTTP}, Service, "no port"},
 		{Probe{Kind: HTTP, Port: 80, Path: "x"}, Service, "begin with /"},
-		{Probe{Kind: "gpu"}, Spark, "no kind of probe"},
+		{Probe{Kind: "gpus"}, Spark, "no kind of probe"},
+		{Probe{Kind: GPU}, Spark, "profile databricks"},
 	} {
 		got, err := test.probe.check(test.profile)
 		if test.want == "" {

@@ -44,11 +44,18 @@ type State struct {
 	Scripts []ScriptResult
 	Limits  []Limit // one for each limit that was asked for
 	Events  []Event
+	Facts   []Fact // what else is worth testifying, in the order in which people should read it
 	// OOMKilled says that the memory limit killed a process of the cluster, PIDsExhausted that a process could not be
 	// started for want of one.
 	OOMKilled     bool
 	PIDsExhausted bool
 	MemoryPeak    int64 // bytes; 0: unknown
+}
+
+// Fact is one thing that a target knows of its cluster: {"node type", "m5d.large"}.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Limit is one limit of a launch, and whether it really held.

@@ -22,6 +22,10 @@ const (
 	SQL     Kind = "sql"      // a statement, on the launched driver
 	Scala   Kind = "scala"    // Scala code there
 	Pip     Kind = "pip"      // a notebook-scoped installation
+	// These are for the target databricks alone.
+	R    Kind = "r"    // R code
+	Fuse Kind = "fuse" // a folder of the workspace's storage, mounted in the container
+	GPU  Kind = "gpu"  // the GPU, through its driver's tool and through CUDA
 )
 
 // Probe is one thing asked of a launched cluster.
@@ -33,10 +37,11 @@ type Probe struct {
 
 	Partitions int      // spark-pi: how many tasks
 	Args       []string // run: the command and its arguments; no shell. With the profile spark, a relative path is one in SPARK_HOME. pip: what to install
-	Code       string   // python, scala, pip: the code, with the profiles spark and databricks a session is at hand as spark; sql: the statement
-	From       string   // pip: a wheel, or a folder of wheels, on this machine
+	Code       string   // python, scala, r, pip: the code, with the profiles spark and databricks a session is at hand as spark; sql: the statement
+	From       string   // pip: a wheel, or a folder of wheels, on this machine; on the target databricks, in the workspace, or empty for the index
 	Port       int      // http
-	Path       string   // http: with a leading slash; empty: /
+	Path       string   // http: with a leading slash; empty: /; fuse: the folder, empty: /Workspace
+	Write      bool     // fuse: also write there
 	Status     int      // http: 0 means 200
 
 	ExitCode int    // run, python: the wanted one
@@ -80,7 +85,7 @@ func (p Probe) check(profile Profile) (Probe, error) {
 		if strings.TrimSpace(p.Code) == "" {
 			return p, errors.New("python has no code")
 		}
-	case SQL, Scala, Pip:
+	case SQL, Scala, Pip, R, Fuse, GPU:
 		if profile != Databricks {
 			return p, fmt.Errorf("%s needs the profile databricks, not %s", p.Kind, profile)
 		}
@@ -115,10 +120,18 @@ func (p Probe) check(profile Profile) (Probe, error) {
 // checkDriven says what is wrong with a probe that needs a driver, or what tells it from others of its kind.
 func (p Probe) checkDriven() (detail string, err error) {
 	switch {
+	case p.Kind == Pip && p.From == "" && len(p.Args) == 0:
+		return "", errors.New("pip names no package, no wheel and no folder of wheels")
 	case p.Kind == Pip && p.From == "":
-		return "", errors.New("pip names no wheel and no folder of wheels")
+		return " " + strings.Join(p.Args, " "), nil
 	case p.Kind == Pip:
 		return " " + strings.Join(append([]string{filepath.Base(p.From)}, p.Args...), " "), nil
+	case p.Kind == Fuse && !strings.HasPrefix(p.Path, "/"):
+		return "", fmt.Errorf("the folder %q does not begin with /", p.Path)
+	case p.Kind == Fuse:
+		return " " + p.Path, nil
+	case p.Kind == GPU:
+		return "", nil
 	case strings.TrimSpace(p.Code) == "":
 		return "", fmt.Errorf("%s has no code", p.Kind)
 	case p.Kind == SQL:
@@ -138,6 +151,8 @@ type Output struct {
 	NoCommand bool
 	Status    int    // http: 0 means that nothing answered
 	Trouble   string // http: why nothing answered
+	// Fault is why the answer is a failure, where the target knows better than the output; nil: the output is judged.
+	Fault *Error
 }
 
 // Names are the names that results of the probes bear.

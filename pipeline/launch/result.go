@@ -25,12 +25,15 @@ type Result struct {
 	// Scripts are the init scripts that were run, in their order.
 	Scripts    []ScriptResult `json:"init_scripts,omitempty"`
 	Limits     []Limit        `json:"limits,omitempty"`
+	Facts      []Fact         `json:"facts,omitempty"`
 	Events     []Event        `json:"events,omitempty"`
 	MemoryPeak int64          `json:"memory_peak,omitempty"` // bytes; 0: unknown
 	LogPath    string         `json:"log_path,omitempty"`
 	LogTail    string         `json:"log_tail,omitempty"`
 	Started    time.Time      `json:"started"`
 	Finished   time.Time      `json:"finished"`
+
+	usage bool // whoever wrote the settings must change them first
 }
 
 // ProbeResult is the answer to one probe and what it amounts to.
@@ -54,11 +57,23 @@ func (r *Result) Err() error {
 	if r.Verdict == verdict.Pass {
 		return nil
 	}
+	cause := errors.New(r.Reason)
+	if r.usage {
+		cause = misconfigured(r.Reason)
+	}
 	return &verdict.Error{
 		Verdict: r.Verdict, Code: r.Code, Doing: "launching", Object: r.Subject.String() + " on " + r.Target,
-		Cause: errors.New(r.Reason), Remedy: r.Remedy,
+		Cause: cause, Remedy: r.Remedy,
 	}
 }
+
+// misconfigured is a reason that nobody but whoever wrote the settings can do something about.
+type misconfigured string
+
+func (m misconfigured) Error() string { return string(m) }
+
+// Is makes it an error of usage.
+func (m misconfigured) Is(target error) bool { return target == verdict.ErrUsage }
 
 // Findings are the reasons as findings of the gate "launch": one for the launch itself, or one for each failed probe.
 func (r *Result) Findings() []verdict.Finding {
@@ -85,4 +100,5 @@ func (r *Result) Findings() []verdict.Finding {
 
 func (r *Result) fail(e *Error) {
 	r.Verdict, r.Code, r.Reason, r.Remedy = e.Verdict, e.Code, e.Reason, e.Remedy
+	r.usage = e.Verdict == verdict.Inconclusive && (e.Code == CodeConfiguration || errors.Is(e, verdict.ErrUsage))
 }

@@ -166,7 +166,7 @@ func (r *Result) takeDown(ctx context.Context, cluster Cluster) {
 		r.note("taking the cluster down: %v", err)
 	}
 	state := cluster.State()
-	r.Runtime, r.MemoryPeak, r.Scripts = state.Runtime, state.MemoryPeak, state.Scripts
+	r.Runtime, r.MemoryPeak, r.Scripts, r.Facts = state.Runtime, state.MemoryPeak, state.Scripts, state.Facts
 	if len(state.Limits) > 0 {
 		r.Limits = state.Limits
 	}

@@ -21,6 +21,12 @@ type Spec struct {
 	Runtime string
 	// Scripts are the init scripts in their order, for the profile databricks.
 	Scripts []Script
+	// Env is added to the environment of all that runs, NAME=value, and Conf to Spark's configuration, for the profile
+	// databricks.
+	Env  []string
+	Conf map[string]string
+	// OnStage is told of each stage that the profile databricks reaches, and of the init scripts so far; nil: nobody.
+	OnStage func(Stage, []ScriptResult)
 	// Timeout bounds the whole launch, probes included; 0: DefaultTimeout.
 	Timeout time.Duration
 	// Deadline bounds it too, if set: the earlier of the two holds. Run sets it, so that a target can write it down

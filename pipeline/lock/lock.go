@@ -2,20 +2,19 @@
 // and the others wait, say for what, and wait no longer than they were told to.
 //
 // It knows files and processes, not what the folders are for. A lock goes with the process that holds it, however that
-// ends.
+// ends. What a system does in its own way stands in files that bear its name: Windows locks no folders, and replaces no
+// file that somebody reads.
 package lock
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -46,7 +45,7 @@ func Take(ctx context.Context, f Folder) (*os.File, error) {
 	if f.Wait == 0 {
 		f.Wait = DefaultWait
 	}
-	file, err := os.OpenFile(f.Path+"/"+f.File, os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
+	file, err := os.OpenFile(filepath.Join(f.Path, f.File), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the lock of %s: %w", f.What, err)
 	}
@@ -62,7 +61,7 @@ func take(ctx context.Context, f Folder, file *os.File) error {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for told := false; ; {
-		free, err := Try(file)
+		free, err := try(file)
 		if err != nil {
 			return fmt.Errorf("locking %s %s: %w", f.What, f.Path, err)
 		}
@@ -85,15 +84,6 @@ func take(ctx context.Context, f Folder, file *os.File) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// Try locks an open file or folder if nobody else has it.
-func Try(file *os.File) (free bool, err error) {
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // sign writes into the lock who has it, for those who wait.

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/hallmark-ci/hallmark/pipeline/lock"
 )
 
 // write stores an intent so that it survives a crash of the machine: written aside, synced, renamed, folder synced.
@@ -32,7 +34,7 @@ func (j journal) write(e entry) (err error) {
 	_, writeErr := file.Write(append(data, '\n'))
 	err = errors.Join(writeErr, file.Sync(), file.Close())
 	if err == nil {
-		err = os.Rename(file.Name(), j.path(e))
+		err = lock.Replace(file.Name(), j.path(e))
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(file.Name()))
@@ -49,12 +51,4 @@ func (j journal) forget(e entry) error {
 		return j.trouble("clearing", filepath.Base(j.path(e)), err)
 	}
 	return nil
-}
-
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }

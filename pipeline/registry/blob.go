@@ -81,6 +81,9 @@ func (u *blobUpload) once(ctx context.Context, task *progress.Task) (skipped str
 		u.moved()
 		return "the repository has it", nil
 	}
+	if u.place(ctx, task) {
+		return "", nil
+	}
 	location, from, err := u.begin(ctx)
 	if err != nil {
 		return "", err

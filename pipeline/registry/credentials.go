@@ -31,6 +31,7 @@ const helperWait = 30 * time.Second
 // podman's) left, credential helpers included.
 type credentials struct {
 	byHost       map[string]Credential
+	only         bool
 	dockerConfig string
 
 	mu     sync.Mutex
@@ -42,7 +43,7 @@ func newCredentials(o Options) *credentials {
 	for host, credential := range o.Auth {
 		byHost[canonicalHost(host)] = credential
 	}
-	return &credentials{byHost: byHost, dockerConfig: o.DockerConfig, source: map[string]string{}}
+	return &credentials{byHost: byHost, only: o.OnlyAuth, dockerConfig: o.DockerConfig, source: map[string]string{}}
 }
 
 // canonicalHost makes one name of the several that Docker Hub has.
@@ -72,6 +73,9 @@ func (c *credentials) find(ctx context.Context, host, repository string) (authn.
 func (c *credentials) look(ctx context.Context, host, repository string) (authn.AuthConfig, string, error) {
 	if credential, ok := c.byHost[host]; ok {
 		return fromReferences(credential)
+	}
+	if c.only {
+		return authn.AuthConfig{}, "no credential", nil
 	}
 	if set := os.Getenv(EnvHost); set != "" && canonicalHost(set) == host {
 		if token := os.Getenv(EnvToken); token != "" {

@@ -17,6 +17,8 @@ type Options struct {
 	PlainHTTP []string
 	// Auth holds credentials by host; they come before the environment and Docker's configuration.
 	Auth map[string]Credential
+	// OnlyAuth leaves the environment and Docker's configuration alone: a host without an entry in Auth is asked anonymously.
+	OnlyAuth bool
 	// DockerConfig is the folder of config.json; empty: where docker and podman keep theirs.
 	DockerConfig string
 	// MaxRetries is how often a request is repeated; 0: 4; negative: never.
@@ -31,6 +33,8 @@ type Options struct {
 	Parallel int
 	// Redirect maps host:port of a registry to where it really listens: what is meant for the one is dialled at the other.
 	Redirect map[string]string
+	// Stores maps host:port of an embedded registry that this process serves to the folder of its store.
+	Stores map[string]string
 	// Transport carries the requests at the bottom of the chain; nil: a new http.Transport.
 	Transport http.RoundTripper
 	// UserAgent is what registries see in their logs; empty: "hallmark".

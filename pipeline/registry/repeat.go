@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"syscall"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
@@ -42,9 +41,9 @@ func passing(resp *http.Response, err error) string {
 		return "could not be looked up"
 	case errors.Is(err, errIdle):
 		return "stood still"
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case isRefused(err):
 		return "refused the connection"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
+	case isReset(err), errors.Is(err, net.ErrClosed):
 		return "reset the connection"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "closed the connection"
@@ -61,7 +60,7 @@ func neverSent(err error) bool {
 	var op *net.OpError
 	var dns *net.DNSError
 	var noToken *tokenError
-	return errors.As(err, &noToken) || errors.As(err, &dns) || errors.Is(err, syscall.ECONNREFUSED) || (errors.As(err, &op) && op.Op == "dial")
+	return errors.As(err, &noToken) || errors.As(err, &dns) || isRefused(err) || (errors.As(err, &op) && op.Op == "dial")
 }
 
 // repeatable says whether sending req again cannot do harm that sending it once did not.

@@ -10,6 +10,8 @@ import (
 	"github.com/distribution/distribution/v3/registry/storage/driver"
 	"github.com/distribution/distribution/v3/registry/storage/driver/factory"
 	"github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
+
+	"github.com/hallmark-ci/hallmark/pipeline/lock"
 )
 
 // storeName is what distribution's configuration calls the embedded registry's store.
@@ -52,7 +54,7 @@ func (s *store) PutContent(ctx context.Context, path string, content []byte) err
 	}
 	_, err = file.Write(content)
 	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), full)
+		err = lock.Replace(file.Name(), full)
 	}
 	if err != nil {
 		_ = os.Remove(file.Name())

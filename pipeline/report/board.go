@@ -202,10 +202,22 @@ func (c *canvas) whereabouts(r Report) {
 		if len(l.Limits) > 0 {
 			c.field("limits", l.limits(), "")
 		}
+		if len(l.Facts) > 0 {
+			c.field("cluster", l.facts(), "")
+		}
 	}
 	if d := r.Scan.Database; d.Digest != "" {
 		c.field("database", subject.Short(d.Digest)+" of "+when(d.Updated)+", "+d.Source, "")
 	}
+}
+
+// facts are what the target knows of its cluster, in one line.
+func (l Launch) facts() string {
+	all := make([]string, len(l.Facts))
+	for i, fact := range l.Facts {
+		all[i] = fact.Name + " " + fact.Value
+	}
+	return strings.Join(all, ", ")
 }
 
 // limits says of each limit of a launch whether it was enforced.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/pipeline/foreign"
@@ -25,7 +26,7 @@ func Markdown(w io.Writer, r Report) error {
 	var m markdown
 	m.verdict(r)
 	m.steps(r.Steps)
-	m.findings(r.Findings)
+	m.findings(r)
 	m.launches(r.Launches)
 	m.evidence(r.Evidence)
 	m.layers(r.Layers)
@@ -124,17 +125,22 @@ func (m *markdown) folded(title, body string) {
 	m.line("%stext\n%s\n%s\n\n</details>\n", fence, strings.Join(lines, "\n"), fence)
 }
 
-func (m *markdown) findings(all []verdict.Finding) {
+func (m *markdown) findings(r Report) {
+	all := r.Findings
 	if len(all) == 0 {
 		return
 	}
+	news := r.news()
 	blocking := 0
 	for _, f := range all {
 		if f.Blocking {
 			blocking++
 		}
 	}
-	m.line("### Findings\n\n%s, of which %d block.\n", verdict.Plural(len(all), "finding"), blocking)
+	m.line("### Findings\n\n%s, of which %d block: %s.\n", verdict.Plural(len(all), "finding"), blocking, bySeverity(all))
+	if b := r.Before; b != nil {
+		m.line("Since %s (%s): %d new, %d gone.\n", mdCode(b.Ref), mdCode(subject.Short(b.Digest)), len(b.New), b.Gone)
+	}
 	m.line("| | severity | finding | where | remedy |\n| --- | --- | --- | --- | --- |")
 	sorted := append([]verdict.Finding(nil), all...)
 	verdict.Sort(sorted)
@@ -146,6 +152,9 @@ func (m *markdown) findings(all []verdict.Finding) {
 		sign := ""
 		if f.Blocking {
 			sign = "✗"
+		}
+		if news[Key(f)] {
+			sign = strings.TrimSpace(sign + " new")
 		}
 		said := mdCode(f.ID) + " "
 		if f.Package != nil {
@@ -164,6 +173,23 @@ func (m *markdown) findings(all []verdict.Finding) {
 	m.line("")
 }
 
+// bySeverity counts findings from the gravest down: "1 critical, 3 high".
+func bySeverity(all []verdict.Finding) string {
+	var parts []string
+	for _, severity := range slices.Backward(verdict.Severities) {
+		n := 0
+		for _, f := range all {
+			if f.Severity == severity {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, severity))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 func (m *markdown) launches(all []Launch) {
 	for _, l := range all {
 		m.line("### Launch on %s, profile %s: %s\n", md(l.Target), md(l.Profile), l.Verdict)
@@ -172,6 +198,9 @@ func (m *markdown) launches(all []Launch) {
 		}
 		if len(l.Limits) > 0 {
 			m.line("Limits: %s.\n", md(l.limits()))
+		}
+		if len(l.Facts) > 0 {
+			m.line("Cluster: %s.\n", md(l.facts()))
 		}
 		if len(l.Probes) == 0 {
 			continue

@@ -61,13 +61,15 @@ type Report struct {
 
 	Engine   Engine            `json:"engine,omitzero"`
 	Findings []verdict.Finding `json:"findings"`
-	Packs    []Pack            `json:"packs,omitempty"`
-	Waivers  []verdict.Waiver  `json:"waivers,omitempty"` // every waiver of the configuration, used or not
-	Scan     Scan              `json:"scan,omitzero"`
-	Layers   []Layer           `json:"layers,omitempty"`
-	Upload   Upload            `json:"upload,omitzero"`
-	Launches []Launch          `json:"launches,omitempty"`
-	Evidence []Evidence        `json:"evidence,omitempty"`
+	// Before is what golden was before the run, where the findings were compared with it.
+	Before   *Before          `json:"before,omitempty"`
+	Packs    []Pack           `json:"packs,omitempty"`
+	Waivers  []verdict.Waiver `json:"waivers,omitempty"` // every waiver of the configuration, used or not
+	Scan     Scan             `json:"scan,omitzero"`
+	Layers   []Layer          `json:"layers,omitempty"`
+	Upload   Upload           `json:"upload,omitzero"`
+	Launches []Launch         `json:"launches,omitempty"`
+	Evidence []Evidence       `json:"evidence,omitempty"`
 	// Notes are sentences that people should not miss, also in the shortest rendering: "the vulnerability database is a demonstration".
 	Notes []string `json:"notes,omitempty"`
 }
@@ -190,12 +192,19 @@ type Launch struct {
 	Elapsed time.Duration   `json:"elapsed_ns,omitempty"`
 	Runtime string          `json:"runtime,omitempty"` // name and version of what ran it
 	Limits  []Limit         `json:"limits,omitempty"`
+	Facts   []Fact          `json:"facts,omitempty"`
 	Probes  []Probe         `json:"probes,omitempty"`
 	Events  []Event         `json:"events,omitempty"`
 	// LogPath is the file that holds the launch's whole log, LogTail its bounded end.
 	LogPath string `json:"log_path,omitempty"`
 	LogTail string `json:"log_tail,omitempty"`
 	Reused  bool   `json:"reused,omitempty"` // valid evidence stood already; nothing was launched
+}
+
+// Fact is one thing that the target of a launch knows of its cluster.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Limit is one resource limit of a launch.

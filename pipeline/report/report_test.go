@@ -38,12 +38,18 @@ var samples = map[string]func() Report{"passed": passed, "failed": failed, "inco
 func TestRenderings(t *testing.T) {
 	t.Parallel()
 	renderings := map[string]func(io.Writer, Report) error{
-		"board.txt":  func(w io.Writer, r Report) error { return Board(w, r, 80, false) },
-		"narrow.txt": func(w io.Writer, r Report) error { return Board(w, r, 50, false) },
-		"colour.txt": func(w io.Writer, r Report) error { return Board(w, r, 80, true) },
-		"json":       JSON,
-		"md":         Markdown,
-		"html":       HTML,
+		"board.txt":        func(w io.Writer, r Report) error { return Board(w, r, 80, false) },
+		"narrow.txt":       func(w io.Writer, r Report) error { return Board(w, r, 50, false) },
+		"colour.txt":       func(w io.Writer, r Report) error { return Board(w, r, 80, true) },
+		"json":             JSON,
+		"md":               Markdown,
+		"summary.md":       Summary,
+		"junit.xml":        JUnit,
+		"env":              Dotenv,
+		"codequality.json": func(w io.Writer, r Report) error { return GitLabCodeQuality(w, r, "images/Dockerfile") },
+		"scanning.json":    GitLabContainerScanning,
+		"sarif":            func(w io.Writer, r Report) error { return SARIF(w, r, "images/Dockerfile") },
+		"html":             HTML,
 	}
 	for name, sample := range samples {
 		for ending, render := range renderings {
@@ -124,4 +130,35 @@ func TestFindings(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "findings.txt", out.Bytes())
+}
+
+// TestCheckup compares what doctor says, for people and machines.
+func TestCheckup(t *testing.T) {
+	t.Parallel()
+	c := Checkup{Image: hostile}
+	c.Add(Symptom{What: "engine", Health: Well, Detail: "the embedded engine"})
+	c.Add(Symptom{What: "referrers", Health: Care, Detail: "registry.example.com does not list what refers to an image", Remedy: "Nothing: Hallmark keeps the list in a tag"})
+	if c.ExitCode != 0 {
+		t.Errorf("what is well, or worth knowing, ends with %d", c.ExitCode)
+	}
+	c.Add(Symptom{What: "database", Health: Unknown, Detail: "no answer after 5 attempts, and " + hostile, Remedy: "Check the network"})
+	if c.ExitCode != 3 {
+		t.Errorf("what is unknown ends with %d", c.ExitCode)
+	}
+	c.Add(Symptom{What: "push", Health: Ill, Detail: "asking to write to registry.example.com/spark: the registry answered 401 Unauthorized, which it says in many words", Remedy: "Check that user ci of Docker's configuration is still valid"})
+	c.Add(Symptom{What: "clock", Health: Unknown, Detail: "no answer"})
+	if c.ExitCode != 1 {
+		t.Errorf("what must be mended ends with %d", c.ExitCode)
+	}
+	for file, render := range map[string]func(io.Writer) error{
+		"checkup.txt":        func(w io.Writer) error { return CheckupTable(w, c, 80, false) },
+		"checkup.colour.txt": func(w io.Writer) error { return CheckupTable(w, c, 80, true) },
+		"checkup.json":       func(w io.Writer) error { return CheckupJSON(w, c) },
+	} {
+		var out bytes.Buffer
+		if err := render(&out); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, file, out.Bytes())
+	}
 }

@@ -111,6 +111,7 @@ func failed() Report {
 	}, r.Findings...)
 	r.Launches, r.Evidence = nil, nil
 	r.Layers[1].CreatedBy = hostile
+	r.Since("127.0.0.1:5000/spark:golden", older, r.Findings[3:4])
 	return r
 }
 

@@ -88,7 +88,21 @@ func readFile(path string) ([]byte, error) {
 var (
 	mu     sync.RWMutex
 	masked []string // the longest first: a secret that holds another one must go before it, or its rest would show
+	tell   func(line string)
 )
+
+// Announce has every masked line of a secret told: those known by now at once, later ones before anybody can use them.
+// It is for a log that hides what it was told of, such as that of GitHub Actions; nil ends it. to must not call Redact.
+func Announce(to func(line string)) {
+	mu.Lock()
+	defer mu.Unlock()
+	tell = to
+	for _, line := range masked {
+		if tell != nil {
+			tell(line)
+		}
+	}
+}
 
 // shortest is the length below which a value is not masked: hiding every "1" or "yes" would hide the log itself.
 const shortest = 4
@@ -106,6 +120,9 @@ func Mask(value string) {
 			at = len(masked)
 		}
 		masked = slices.Insert(masked, at, line)
+		if tell != nil {
+			tell(line)
+		}
 	}
 }
 

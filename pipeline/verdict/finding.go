@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -82,6 +83,13 @@ func (p Place) String() string {
 	default:
 		return ""
 	}
+}
+
+// InProject is the line of the project's Dockerfile that the place is about, where that is known.
+func (p Place) InProject() (file string, line int, known bool) {
+	file, number, found := strings.Cut(p.Dockerfile, ":")
+	line, err := strconv.Atoi(number)
+	return file, line, found && err == nil && line > 0
 }
 
 // Package is the installed package that a vulnerability was found in.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -34,7 +35,7 @@ func peer(t *testing.T, name string) string {
 
 // runc is the runtime that the program embeds, as a file in a folder of its own.
 var runc = sync.OnceValues(func() (folder string, err error) {
-	packed, err := os.Open(filepath.Join(top, "pipeline", "engine", "runtime", "runc.gz"))
+	packed, err := os.Open(filepath.Join(top, "pipeline", "engine", "runtime", runtime.GOARCH, "runc.gz"))
 	if err != nil {
 		return "", err
 	}

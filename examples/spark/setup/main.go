@@ -1,12 +1,14 @@
 // Command setup prepares what the Spark example is built from, under a cache folder:
 //
-//	base        a Debian bookworm root file system, made from Debian's own packages, as an OCI layout
+//	base        a Debian bookworm root file system, made from Debian's own packages, as an OCI layout; with -base
+//	            ubuntu:24.04, one of Ubuntu's from Ubuntu's packages (base-ubuntu-24.04)
 //	spark-dist  the parts of a Spark distribution that the image needs, from PyPI's pyspark source package
 //
 // What is there already is kept, so that only the first run takes minutes and a network. Progress goes to standard
 // error; standard output holds the arguments that hand both folders to "hallmark run":
 //
 //	hallmark run examples/spark $(go run ./examples/spark/setup)
+//	hallmark run examples/databricks/minimal $(go run ./examples/spark/setup -base ubuntu:24.04)
 //
 // It is no part of the program: it stands in for a base image that a team would pull from a registry of its own.
 package main
@@ -24,7 +26,8 @@ import (
 
 func main() {
 	cache := flag.String("cache", defaultCache(), "folder that keeps the prepared inputs (HALLMARK_DEMO_CACHE)")
-	mirror := flag.String("mirror", env("HALLMARK_DEMO_MIRROR", "http://deb.debian.org"), "Debian mirror, the part before /debian")
+	baseName := flag.String("base", systems[0].name, "base image to prepare: debian:bookworm-slim or ubuntu:24.04")
+	mirror := flag.String("mirror", "", "mirror of the base's distribution, the part before /debian or /ubuntu (HALLMARK_DEMO_MIRROR for Debian's)")
 	index := flag.String("index", env("PIP_INDEX_URL", "https://pypi.org/simple"), "Python package index, simple API")
 	fresh := flag.Bool("fresh", false, "make the base again from today's packages")
 	flag.Parse()
@@ -32,27 +35,40 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *cache, *mirror, *index, *fresh); err != nil {
+	if err := run(ctx, *cache, *baseName, *mirror, *index, *fresh); err != nil {
 		fmt.Fprintln(os.Stderr, "setup:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, cache, mirror, index string, fresh bool) error {
+func run(ctx context.Context, cache, baseName, mirror, index string, fresh bool) error {
+	base, err := systemNamed(baseName)
+	if err != nil {
+		return err
+	}
+	if mirror == "" {
+		mirror = base.archive
+		if base.name == systems[0].name {
+			mirror = env("HALLMARK_DEMO_MIRROR", mirror)
+		}
+	}
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return fmt.Errorf("making the cache folder: %w", err)
 	}
 	// Both wait for a network most of the time: side by side they take as long as the slower one.
 	dist := make(chan error, 1)
 	go func() { dist <- sparkDist(ctx, cache, index) }()
-	digest, err := base(ctx, cache, mirror, fresh)
+	digest, err := base.base(ctx, cache, mirror, fresh)
 	if distErr := <-dist; err == nil {
 		err = distErr
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Printf("--build-context=%s=oci-layout://%s@%s\n", baseName, filepath.Join(cache, "base"), digest)
+	fmt.Printf("--build-context=%s=oci-layout://%s@%s\n", base.name, filepath.Join(cache, base.folder), digest)
+	if base.name != systems[0].name {
+		return nil // the others are bases of images that bring no Spark: a launch takes it from the cache
+	}
 	fmt.Printf("--build-context=spark-dist=%s\n", filepath.Join(cache, distName))
 	return nil
 }

@@ -61,6 +61,7 @@ type cluster struct {
 	// Of the profile databricks.
 	scripts []launch.ScriptResult
 	driver  string // what the driver said it runs
+	survey  launch.Survey
 }
 
 // ID names the container's run on this machine.

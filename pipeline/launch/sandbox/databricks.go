@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 // upDatabricks goes through the platform's steps. The container's first process is the helper: nothing of the image is
 // started but what the steps ask for.
 func (c *cluster) upDatabricks(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{c.keep, c.copyRuntime, c.findBash, c.runScripts, c.startDriver} {
+	c.stage(launch.StagePulled)
+	for _, step := range []func(context.Context) error{c.keep, c.copyRuntime, c.configure, c.findBash, c.runScripts, c.startDriver} {
 		if err := step(ctx); err != nil {
 			return c.stepFault(ctx, err)
 		}
@@ -55,9 +57,32 @@ func (c *cluster) copyRuntime(ctx context.Context) error {
 		return e
 	}
 	// Python workers, scripts and probes find the runtime by this.
+	for _, entry := range c.spec.Env { // one that is there twice would be read by some as the one, by others as the other
+		name, _, _ := strings.Cut(entry, "=")
+		c.plan.Env = slices.DeleteFunc(c.plan.Env, func(before string) bool { return strings.HasPrefix(before, name+"=") })
+		c.plan.Env = append(c.plan.Env, entry)
+	}
 	c.plan.Env = append(c.plan.Env, "SPARK_HOME="+report.Body)
 	c.event("the runtime %s was copied to %s, %d files in %s", c.spec.Runtime, report.Body, report.Files, round(time.Since(started)))
 	return nil
+}
+
+// configure adds to Spark's configuration, in its own file: all that starts a driver reads that.
+func (c *cluster) configure(ctx context.Context) error {
+	if len(c.spec.Conf) == 0 {
+		return nil
+	}
+	home, _ := c.lookup("SPARK_HOME")
+	return c.Put(ctx, home+"/conf/spark-defaults.conf", []byte(launch.Properties(c.spec.Conf)))
+}
+
+func (c *cluster) stage(stage launch.Stage) {
+	if c.spec.OnStage != nil {
+		c.mu.Lock()
+		scripts := slices.Clone(c.scripts)
+		c.mu.Unlock()
+		c.spec.OnStage(stage, scripts)
+	}
 }
 
 func (c *cluster) findBash(ctx context.Context) error {
@@ -70,6 +95,7 @@ func (c *cluster) findBash(ctx context.Context) error {
 
 // runScripts runs the init scripts, the next when the one before has ended well.
 func (c *cluster) runScripts(ctx context.Context) error {
+	c.stage(launch.StageScripts)
 	for _, script := range c.spec.Scripts {
 		path := script.Path
 		if !script.Inside {
@@ -121,6 +147,7 @@ func (c *cluster) runScript(ctx context.Context, script launch.Script, path, dig
 
 // startDriver finds out what the image has for a driver, starts one, and has it count.
 func (c *cluster) startDriver(ctx context.Context) error {
+	c.stage(launch.StageDriver)
 	_, p, err := c.ask(ctx, "hallmark", inside.RunArgs(left(ctx, c.spec.Timeout), launch.SurveyExec().Args))
 	if err != nil {
 		return err
@@ -158,7 +185,7 @@ func (c *cluster) startDriver(ctx context.Context) error {
 		python = "Python at " + survey.Python
 	}
 	c.mu.Lock()
-	c.driver = versions
+	c.driver, c.survey = versions, survey
 	c.mu.Unlock()
 	c.event("a driver came up in %s: %s; java at %s, %s", round(time.Since(started)), versions, survey.Java, python)
 	c.event("what this launch cannot know: %s", launch.Unknown)

@@ -53,10 +53,18 @@ func (c *cluster) start(ctx context.Context, planned launch.Process) (*process, 
 
 // exec runs args in the container; helped says that they are the helper's.
 func (c *cluster) exec(ctx context.Context, name string, args, env []string, helped bool) (*process, error) {
+	return c.execTalking(ctx, name, args, env, helped, nil, nil)
+}
+
+// execTalking is exec for what reads standard input; also gets what it writes, as it comes. Both may be nil.
+func (c *cluster) execTalking(ctx context.Context, name string, args, env []string, helped bool, stdin io.ReadCloser, also io.Writer) (*process, error) {
 	p := &process{name: name, output: c.book.Output(name, progress.From(ctx)), ended: make(chan struct{})}
 	request := gateway.StartRequest{
-		Args: args, Env: env, User: c.image.config.User, Cwd: c.image.workdir(),
+		Args: args, Env: env, User: c.image.config.User, Cwd: c.image.workdir(), Stdin: stdin,
 		Stdout: p.output, Stderr: noClose{p.output},
+	}
+	if also != nil {
+		request.Stdout = noClose{io.MultiWriter(p.output, also)}
 	}
 	if helped {
 		p.report = &side{}

@@ -10,12 +10,14 @@ package sandbox
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"strings"
 
 	"github.com/moby/buildkit/client"
 
 	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // Engine is what the sandbox needs of an *engine.Engine.
@@ -58,6 +60,11 @@ func (t *Target) Name() string { return "sandbox" }
 
 // Launch pulls the image, starts what the profile says, and returns when every page answers.
 func (t *Target) Launch(ctx context.Context, spec launch.Spec) (launch.Cluster, error) {
+	for _, probe := range spec.Probes {
+		if probe.Kind == launch.R || probe.Kind == launch.Fuse || probe.Kind == launch.GPU {
+			return nil, fmt.Errorf("%w: the sandbox has no probe %s", verdict.ErrUsage, probe.Kind)
+		}
+	}
 	limits := engine.Limits{Memory: spec.Limits.Memory, CPUs: spec.Limits.CPUs, PIDs: spec.Limits.PIDs}
 	places, binds, err := shown(spec)
 	if err != nil {

@@ -3,11 +3,13 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -39,6 +41,8 @@ func main() {
 		fmt.Println(os.Getuid(), os.Getgid(), wd, os.Getenv("HOME"), os.Getenv("GREETING"), "HALLMARK_SANDBOX="+os.Getenv("HALLMARK_SANDBOX"))
 	case "bash":
 		bash(args)
+	case "echo": // what it reads, line by line; interrupted, it says so and goes on
+		echo()
 	case "parent": // a child that outlives its parent's signal
 		child := exec.Command("/bin/sleep")
 		child.Stdout = os.Stdout
@@ -47,6 +51,25 @@ func main() {
 		time.Sleep(time.Hour)
 	default:
 		die(64, "faux: called as %s", os.Args[0])
+	}
+}
+
+func echo() {
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt)
+	go func() {
+		for range interrupted {
+			fmt.Println("interrupted")
+		}
+	}()
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		fmt.Println("got", lines.Text(), os.Getenv("MORE"))
+	}
+	fmt.Println("no more")
+	if bad("deaf") {
+		signal.Ignore(syscall.SIGTERM)
+		time.Sleep(time.Hour)
 	}
 }
 

@@ -6,19 +6,14 @@
 // one process in it ends badly. A command that hangs is ended together with its children.
 // And a container whose image is to start nothing by itself is held open, and gets its files, without any tool of the image's.
 //
+// The helper runs on Linux, as the containers do; other systems know only how to ask it.
+//
 // What the command writes goes to standard output as it comes; the report follows on standard error, as one line of JSON.
 package inside
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 )
 
@@ -40,75 +35,6 @@ type Report struct {
 	Error    string `json:"error,omitempty"` // why there is nothing else to tell
 }
 
-// Main is what the hidden verb calls, with the arguments after it. It returns the exit code: 0 whenever there is a
-// report, whatever the report says.
-func Main(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	report, err := answer(ctx, args, os.Stdout)
-	if err != nil {
-		report = Report{Error: err.Error()}
-	}
-	if err := json.NewEncoder(os.Stderr).Encode(report); err != nil {
-		return 1
-	}
-	return 0
-}
-
-func answer(ctx context.Context, args []string, out io.Writer) (Report, error) {
-	if len(args) == 0 {
-		return Report{}, errors.New("say run, get, copy, sum or hold")
-	}
-	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	within := flags.Duration("within", 0, "give up after so long; 0: never")
-	switch args[0] {
-	case "run":
-		leaves := flags.Bool("leaves", false, "what the command leaves running may keep its output open")
-		if err := flags.Parse(args[1:]); err != nil {
-			return Report{}, err
-		}
-		if *leaves {
-			out = struct{ io.Writer }{out} // no file, so that it is copied, and the copying can end
-		}
-		return run(ctx, flags.Args(), *within, out)
-	case "get":
-		page := page{}
-		flags.IntVar(&page.status, "status", 200, "wanted status")
-		flags.StringVar(&page.contains, "contains", "", "text that the page must contain")
-		flags.StringVar(&page.matches, "matches", "", "pattern that the page must match")
-		if err := flags.Parse(args[1:]); err != nil {
-			return Report{}, err
-		}
-		if flags.NArg() != 1 {
-			return Report{}, errors.New("get wants one address")
-		}
-		page.url = flags.Arg(0)
-		return get(ctx, page, *within)
-	case "copy":
-		if err := flags.Parse(args[1:]); err != nil {
-			return Report{}, err
-		}
-		if flags.NArg() < 2 {
-			return Report{}, errors.New("copy wants a folder and places")
-		}
-		return copyTo(ctx, flags.Arg(0), flags.Args()[1:])
-	case "sum":
-		if err := flags.Parse(args[1:]); err != nil {
-			return Report{}, err
-		}
-		if flags.NArg() != 1 {
-			return Report{}, errors.New("sum wants one file")
-		}
-		return sum(flags.Arg(0))
-	case "hold":
-		hold()
-		return Report{}, errors.New("nothing is to be held any more")
-	default:
-		return Report{}, fmt.Errorf("%q is none of run, get, copy, sum and hold", args[0])
-	}
-}
-
 // RunArgs are the arguments, verb included, that run a command for at most so long; 0: without end.
 func RunArgs(within time.Duration, command []string) []string {
 	return append([]string{Verb, "run", "-within", within.String(), "--"}, command...)
@@ -127,3 +53,28 @@ func Parse(text string) (Report, error) {
 	}
 	return report, nil
 }
+
+// HoldArgs are the arguments, verb included, of a process that goes on until the container ends.
+func HoldArgs() []string { return []string{Verb, "hold"} }
+
+// CopyArgs are the arguments, verb included, that copy a folder to the first of the places that is not there. The report's
+// body is that place.
+func CopyArgs(from string, places ...string) []string {
+	return append([]string{Verb, "copy", "--", from}, places...)
+}
+
+// SumArgs are the arguments, verb included, that ask for the SHA-256 of a file; it is the report's body.
+func SumArgs(path string) []string { return []string{Verb, "sum", "--", path} }
+
+// ScriptArgs are those of RunArgs for a command that may leave programs behind: they live on, and do not hold it up.
+func ScriptArgs(within time.Duration, command ...string) []string {
+	return append([]string{Verb, "run", "-leaves", "-within", within.String(), "--"}, command...)
+}
+
+// TalkArgs are the arguments, verb included, of a command that goes on, reads standard input, and can be interrupted.
+func TalkArgs(command []string) []string {
+	return append([]string{Verb, "run", "-talks", "--"}, command...)
+}
+
+// PutArgs are the arguments, verb included, that write standard input to a file.
+func PutArgs(path string) []string { return []string{Verb, "put", "--", path} }

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"path/filepath"
+
+	"github.com/hallmark-ci/hallmark/pipeline/report"
+)
+
+// fileOutputs are the outputs that name a report, with the report's kind and the name that it has by itself.
+var fileOutputs = map[string]struct{ kind, name string }{
+	"report": {"html", "report.html"},
+	"sarif":  {"sarif", "report.sarif"},
+	"sbom":   {"cyclonedx", "sbom.cdx.json"},
+}
+
+// files writes the reports where the inputs want them, and those that outputs name otherwise into the runner's folder for
+// what does not outlive the job, where the steps after this one may read them whoever they run as.
+func (s *step) files(rep *report.Report) {
+	s.written = map[string]string{}
+	for output, made := range fileOutputs {
+		if made.kind == "sarif" && (s.in.command == "build" || s.in.command == "verify" || s.in.command == "promote") {
+			continue // nothing has looked for findings
+		}
+		path := s.in.files[made.kind]
+		if path == "" {
+			path = filepath.Join(s.ownFolder(), made.name)
+		}
+		if full, err := filepath.Abs(path); err == nil {
+			path = full
+		}
+		if output == "report" {
+			rep.Path = path
+		}
+		if s.write(reportFile{made.kind, path}, rep) {
+			s.written[output] = path
+		}
+	}
+	if rep.Path != s.written["report"] {
+		rep.Path = ""
+	}
+	if path := s.in.files["junit"]; path != "" {
+		s.write(reportFile{"junit", path}, rep)
+	}
+}
+
+func (s *step) write(file reportFile, rep *report.Report) bool {
+	err := writeReport(file, *rep, relative(s.facts.Workspace, dockerfile(s.cfg)), s.options.Home.Bill(s.options.RunID))
+	if err != nil && !errors.Is(err, errNoBill) {
+		s.told.note("A report is missing: " + plainly(err))
+	}
+	return err == nil
+}
+
+// ownFolder is where this step's reports lie that nobody asked for at another place.
+func (s *step) ownFolder() string {
+	if temp := s.env("RUNNER_TEMP"); temp != "" {
+		return filepath.Join(temp, "hallmark", s.options.RunID)
+	}
+	return s.options.Home.Run(s.options.RunID)
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/hallmark-ci/hallmark/pipeline/report"
+)
+
+// launcherInputs are the inputs that the launcher reads, and the program does not.
+var launcherInputs = []string{"sudo", "binary", "sha256", "mirror", "mirror-token"}
+
+// readInputNames are those that readInputs and its company read.
+var readInputNames = []string{
+	"command", "folder", "config", "context", "image", "reference", "tags", "only", "skip", "set", "key", "max-age",
+	"report", "sarif", "sbom", "junit", "annotations", "summary", "github-token",
+}
+
+// TestActionFile: action.yml promises the inputs that are read and the outputs that are written, no more and no fewer.
+func TestActionFile(t *testing.T) {
+	t.Parallel()
+	body, err := os.ReadFile("../../action.yml")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("there is no action.yml")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var action struct{ Inputs, Outputs map[string]any }
+	if err := yaml.Unmarshal(body, &action); err != nil {
+		t.Fatal(err)
+	}
+	for name := range action.Inputs {
+		if !slices.Contains(readInputNames, name) && !slices.Contains(launcherInputs, name) {
+			t.Errorf("nobody reads the input %s", name)
+		}
+	}
+	for _, name := range readInputNames {
+		if _, promised := action.Inputs[name]; !promised {
+			t.Errorf("action.yml does not know the input %s", name)
+		}
+	}
+	written := []string{}
+	for name := range fileOutputs {
+		written = append(written, name)
+	}
+	for _, o := range (report.Report{}).Outputs() {
+		written = append(written, o.Name)
+	}
+	for _, name := range written {
+		if _, promised := action.Outputs[name]; !promised {
+			t.Errorf("action.yml does not know the output %s", name)
+		}
+	}
+	for name := range action.Outputs {
+		if !slices.Contains(written, name) {
+			t.Errorf("nobody writes the output %s", name)
+		}
+	}
+}
+
+// TestInputs: every input that is named here changes what is read.
+func TestInputs(t *testing.T) {
+	t.Parallel()
+	empty := readInputs(func(string) string { return "" })
+	for _, name := range readInputNames {
+		if name == "github-token" || name == "command" {
+			continue // see TestScripts
+		}
+		in := readInputs(func(variable string) string {
+			if variable == "INPUT_"+upper(name) {
+				return "false"
+			}
+			return ""
+		})
+		if same(in, empty) {
+			t.Errorf("the input %s is not read", name)
+		}
+	}
+	in := readInputs(func(variable string) string {
+		if variable == "INPUT_TAGS" {
+			return " golden, stable\n3.5\t"
+		}
+		return ""
+	})
+	if !slices.Equal(in.tags, []string{"golden", "stable", "3.5"}) {
+		t.Errorf("%q", in.tags)
+	}
+}
+
+func upper(name string) string { return string(bytes.ToUpper([]byte(name))) }
+
+func same(a, b inputs) bool { return reflect.DeepEqual(a, b) }

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hallmark-ci/hallmark/pipeline/report"
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// reportKinds are the renderings of a run that --report writes. dockerfile is the Dockerfile's path in the project.
+var reportKinds = map[string]func(w io.Writer, r report.Report, dockerfile string) error{
+	"html":                      func(w io.Writer, r report.Report, _ string) error { return report.HTML(w, r) },
+	"json":                      func(w io.Writer, r report.Report, _ string) error { return report.JSON(w, r) },
+	"markdown":                  func(w io.Writer, r report.Report, _ string) error { return report.Summary(w, r) },
+	"junit":                     func(w io.Writer, r report.Report, _ string) error { return report.JUnit(w, r) },
+	"dotenv":                    func(w io.Writer, r report.Report, _ string) error { return report.Dotenv(w, r) },
+	"gitlab-container-scanning": func(w io.Writer, r report.Report, _ string) error { return report.GitLabContainerScanning(w, r) },
+	"gitlab-codequality":        report.GitLabCodeQuality,
+	"sarif":                     report.SARIF,
+	"cyclonedx":                 nil, // a file that the run has made: see writeReport
+}
+
+// reportFile is one report that somebody asked for.
+type reportFile struct{ kind, path string }
+
+// reportFiles reads KIND=FILE words.
+func reportFiles(words []string) ([]reportFile, error) {
+	var files []reportFile
+	for _, word := range words {
+		kind, path, found := strings.Cut(word, "=")
+		if _, known := reportKinds[kind]; !known || !found || path == "" {
+			return nil, fmt.Errorf("%w: --report %q is not KIND=FILE with one of the kinds %s", verdict.ErrUsage, word, strings.Join(slices.Sorted(maps.Keys(reportKinds)), ", "))
+		}
+		files = append(files, reportFile{kind, path})
+	}
+	return files, nil
+}
+
+// errNoBill says that a run has no bill of materials: it ended before its scan was through.
+var errNoBill = errors.New("nothing was scanned, so there is no bill of materials")
+
+// writeReport writes one report, and the folders above it. bill is where the run left its bill of materials.
+func writeReport(file reportFile, rep report.Report, dockerfile, bill string) error {
+	var text bytes.Buffer
+	if file.kind == "cyclonedx" {
+		body, err := os.ReadFile(bill)
+		if errors.Is(err, os.ErrNotExist) {
+			return errNoBill
+		}
+		if err != nil {
+			return err
+		}
+		text.Write(body)
+	} else if err := reportKinds[file.kind](&text, rep, dockerfile); err != nil {
+		return fmt.Errorf("drawing the report %s: %w", file.kind, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(file.path), 0o755); err != nil {
+		return fmt.Errorf("%w: making the folder of the report %s: %w", verdict.ErrUsage, file.kind, err)
+	}
+	if err := os.WriteFile(file.path, []byte(secret.Redact(text.String())), 0o644); err != nil {
+		return fmt.Errorf("%w: writing the report %s: %w", verdict.ErrUsage, file.kind, err)
+	}
+	return nil
+}

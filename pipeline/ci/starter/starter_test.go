@@ -1,0 +1,138 @@
+package starter_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/hallmark-ci/hallmark/pipeline/ci"
+	"github.com/hallmark-ci/hallmark/pipeline/ci/starter"
+	"github.com/hallmark-ci/hallmark/pipeline/config"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-want +got); go test -update writes it anew:\n%s", file, diff)
+	}
+}
+
+// TestRepositories looks at small repositories, and compares what is written with what was last time. Whatever it is,
+// the configuration that is written parses, and means what it was found to be.
+func TestRepositories(t *testing.T) {
+	t.Parallel()
+	repositories, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(repositories) < 5 {
+		t.Fatalf("%d repositories, %v", len(repositories), err)
+	}
+	for _, file := range repositories {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			root := filepath.Join(t.TempDir(), "checkout")
+			for _, f := range archive.Files {
+				path := filepath.Join(root, strings.ReplaceAll(f.Name, "dotgit", ".git"))
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			survey, err := starter.Look(root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, err := starter.Files(survey, "1.2.3")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var text strings.Builder
+			for _, f := range files {
+				fmt.Fprintf(&text, "==> %s (exists: %t) %s\n%s", f.Path, f.Exists, f.Note, f.Body)
+			}
+			golden(t, filepath.Join("testdata", name+".golden"), text.String())
+
+			written := filepath.Join(t.TempDir(), "hallmark.yaml")
+			if err := os.WriteFile(written, []byte(files[0].Body), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			cfg, err := config.Load(written, nil, nil)
+			if err != nil {
+				t.Fatalf("what was written does not parse: %v\n%s", err, files[0].Body)
+			}
+			if cfg.Image != survey.Name {
+				t.Errorf("image %s, want %s", cfg.Image, survey.Name)
+			}
+			if err := starter.Write(root, files); err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range files {
+				body, err := os.ReadFile(filepath.Join(root, f.Path))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if same := string(body) == f.Body; same == f.Exists {
+					t.Errorf("%s existed: %t, and holds what was to be written: %t", f.Path, f.Exists, same)
+				}
+			}
+			again, err := starter.Look(root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, err = starter.Files(again, "1.2.3")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !files[0].Exists {
+				t.Errorf("the second time %s counts as missing", files[0].Path)
+			}
+		})
+	}
+}
+
+// TestExamples: the examples for each system are what init writes.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	survey := starter.Survey{Root: t.TempDir(), Name: "spark", Registry: "registry.example.com/platform/spark", Branch: "main"}
+	folder := "../../../examples/ci"
+	for _, system := range ci.Systems {
+		chosen, err := survey.For(string(system))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := starter.Files(chosen, "dev")
+		if err != nil || len(files) != 2 {
+			t.Fatalf("%s: %d files, %v", system, len(files), err)
+		}
+		path := filepath.Join(folder, string(system), files[1].Path)
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		golden(t, path, files[1].Body)
+	}
+}

@@ -1,0 +1,10 @@
+package engine
+
+import "embed"
+
+// embedded holds runc.gz for this architecture where the binary was built with it (runtime/build.sh).
+//
+//go:embed runtime/amd64
+var embedded embed.FS
+
+const packedRuntime = "runtime/amd64/runc.gz"

@@ -1,0 +1,200 @@
+package databricks
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/service/compute"
+
+	"github.com/hallmark-ci/hallmark/pipeline/launch"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// Every kind of probe is put in its language, and what comes back is read as a notebook would show it.
+func TestProbes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name     string
+		probe    launch.Probe
+		answer   func(language, code string) result
+		verdict  verdict.Verdict
+		reason   string
+		noPython bool
+	}{
+		{"sql", launch.Probe{Kind: launch.SQL, Code: "SELECT 1", Matches: "(?m)^1\tx\tnull\t2.5$"}, func(language, code string) result {
+			if language != "sql" || code != "SELECT 1" {
+				return result{kind: "error", summary: "wrong"}
+			}
+			return result{kind: "table", schema: []map[string]any{{"name": "a", "type": "int"}, {"name": "b"}, {"name": "c"}, {"name": "d"}}, data: []any{[]any{1, "x", nil, 2.5}}}
+		}, verdict.Pass, "", false},
+		{"scala", launch.Probe{Kind: launch.Scala, Code: "println(1)", Contains: "1"}, inLanguage("scala", "println(1)", "1"), verdict.Pass, "", false},
+		{"r", launch.Probe{Kind: launch.R, Code: "cat(55)", Contains: "55"}, inLanguage("r", "cat(55)", "[1] 55"), verdict.Pass, "", false},
+		{"r fails", launch.Probe{Kind: launch.R, Code: "stop()"}, func(string, string) result {
+			return result{kind: "error", summary: "Error in stop(): could not find function"}
+		}, verdict.Fail, "r ended with exit code 1", false},
+		{"python that exits", launch.Probe{Kind: launch.Python, Code: "exit(3)", ExitCode: 3}, func(string, string) result {
+			return result{kind: "error", summary: "SystemExit: 3", cause: "Traceback\nSystemExit: 3"}
+		}, verdict.Pass, "", false},
+		{"python's last value", launch.Probe{Kind: launch.Python, Code: "42", Matches: "^42$"}, func(string, string) result { return result{kind: "text", data: "Out[1]: 42"} }, verdict.Pass, "", false},
+		{"a program", launch.Probe{Kind: launch.Command, Args: []string{"sudo", "-V"}, ExitCode: 3, Contains: "version"}, func(language, code string) result {
+			if language != "python" || !strings.Contains(code, packed([]string{"sudo", "-V"})) {
+				return result{kind: "error", summary: "wrong"}
+			}
+			return result{kind: "text", data: "Sudo version 1.9\n\nhallmark: exit code 3\n"}
+		}, verdict.Pass, "", false},
+		{"a program that is not there", launch.Probe{Kind: launch.Command, Args: []string{"nosuch"}}, func(string, string) result {
+			return result{kind: "text", data: "[Errno 2] No such file or directory: 'nosuch'\nhallmark: no such command"}
+		}, verdict.Fail, "no command nosuch", false},
+		{"a program without Python", launch.Probe{Kind: launch.Command, Args: []string{"java", "-version"}, Contains: "17"}, func(language, code string) result {
+			if language != "scala" || !strings.Contains(code, "ProcessBuilder") {
+				return result{kind: "error", summary: "wrong"}
+			}
+			return result{kind: "text", data: "openjdk 17\nhallmark: exit code 0"}
+		}, verdict.Pass, "", true},
+		{"pip", launch.Probe{Kind: launch.Pip, Args: []string{"six==1.16", "a b"}, Code: "import six", Contains: "imported"}, func(_, code string) result {
+			switch code {
+			case "%pip install six==1.16 'a b'":
+				return result{kind: "text", data: "Successfully installed six-1.16"}
+			case "import six":
+				return result{kind: "text", data: "imported"}
+			}
+			return result{kind: "error", summary: "wrong: " + code}
+		}, verdict.Pass, "", false},
+		{"pip from a volume", launch.Probe{Kind: launch.Pip, From: "/Volumes/a/b/c/tool-1.0-py3-none-any.whl"}, inLanguage("python", "%pip install /Volumes/a/b/c/tool-1.0-py3-none-any.whl", "ok"), verdict.Pass, "", false},
+		{"pip from a folder", launch.Probe{Kind: launch.Pip, From: "/Volumes/a/b/c", Args: []string{"tool"}}, inLanguage("python", "%pip install --no-index --find-links /Volumes/a/b/c tool", "ok"), verdict.Pass, "", false},
+		{"pip without a network", launch.Probe{Kind: launch.Pip, Args: []string{"six"}}, func(string, string) result {
+			return result{kind: "error", summary: "CalledProcessError", cause: "WARNING: Retrying: NewConnectionError: Failed to establish a new connection\nERROR: No matching distribution found for six"}
+		}, verdict.Inconclusive, "pip does not reach the index for six", false},
+		{"pip that fails", launch.Probe{Kind: launch.Pip, Args: []string{"six"}}, func(string, string) result {
+			return result{kind: "text", data: "ERROR: Could not find a version that satisfies the requirement six"}
+		}, verdict.Fail, "pip does not install six", false},
+		{"fuse", launch.Probe{Kind: launch.Fuse, Path: "/Volumes/a", Write: true}, func(language, code string) result {
+			if language != "python" || !strings.Contains(code, packed("/Volumes/a")) || !strings.HasSuffix(code, "True)\n") {
+				return result{kind: "error", summary: "wrong"}
+			}
+			return result{kind: "text", data: "written"}
+		}, verdict.Pass, "", false},
+		{"fuse that is not mounted", launch.Probe{Kind: launch.Fuse, Path: "/dbfs"}, func(string, string) result {
+			return result{kind: "error", summary: "FileNotFoundError: [Errno 2] No such file or directory: '/dbfs'"}
+		}, verdict.Fail, "No such file or directory: '/dbfs'", false},
+		{"gpu", launch.Probe{Kind: launch.GPU, Contains: "A10G"}, func(language, code string) result {
+			if language != "python" || !strings.Contains(code, "cuMemAlloc_v2") {
+				return result{kind: "error", summary: "wrong"}
+			}
+			return result{kind: "text", data: "nvidia-smi: NVIDIA A10G, 535, 23028 MiB"}
+		}, verdict.Pass, "", false},
+		{"no gpu", launch.Probe{Kind: launch.GPU}, func(string, string) result {
+			return result{kind: "error", summary: "OSError: libcuda.so.1: cannot open shared object file: No such file or directory"}
+		}, verdict.Fail, "libcuda.so.1", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			s.commands, s.noPython = test.answer, test.noPython
+			result := run(t, s.options(), testSpec(test.probe))
+			if result.Verdict != test.verdict || !strings.Contains(result.Reason, test.reason) {
+				t.Errorf("%s (%s): %s; output %q", result.Verdict, result.Code, result.Reason, result.Probes[0].Output)
+			}
+			if result.Verdict == verdict.Pass && result.Probes[0].Verdict != verdict.Pass {
+				t.Errorf("%+v", result.Probes)
+			}
+		})
+	}
+}
+
+func inLanguage(language, code, answer string) func(string, string) result {
+	return func(gotLanguage, gotCode string) result {
+		if gotLanguage != language || gotCode != code {
+			return result{kind: "error", summary: "wrong: " + gotLanguage + " " + gotCode}
+		}
+		return result{kind: "text", data: answer}
+	}
+}
+
+// What is sent to be run by a Python really runs there, with whatever is in the arguments.
+func TestCodeRuns(t *testing.T) {
+	t.Parallel()
+	interpreter, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("there is no python3 on this machine")
+	}
+	python := func(code string) (string, error) {
+		out, err := exec.CommandContext(t.Context(), interpreter, "-c", code).CombinedOutput()
+		return string(out), err
+	}
+	for _, test := range []struct {
+		args []string
+		want launch.Output
+	}{
+		{[]string{"printf", "%s|", `a "quoted" 'one'`, "back\\slash", "two\nlines", "{}$HOME"}, launch.Output{Text: "a \"quoted\" 'one'|back\\slash|two\nlines|{}$HOME|"}},
+		{[]string{"sh", "-c", "echo out; echo err >&2; exit 7"}, launch.Output{Text: "out\nerr\n", ExitCode: 7}},
+		{[]string{"sh", "-c", "echo 'hallmark: exit code 9'; kill -9 $$"}, launch.Output{Text: "hallmark: exit code 9\n", ExitCode: 137}},
+	} {
+		text, err := python(commandCode(test.args))
+		if err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		if got := ofCommand(launch.Output{Text: text}); got != test.want {
+			t.Errorf("%q: %+v, want %+v", test.args, got, test.want)
+		}
+	}
+	text, _ := python(commandCode([]string{"/nonexistent/program"}))
+	if got := ofCommand(launch.Output{Text: text}); !got.NoCommand {
+		t.Errorf("%+v", got)
+	}
+	folder := t.TempDir()
+	if text, err := python(fuseCode(folder, true)); err != nil || !strings.Contains(text, "written to "+folder+" and read back") {
+		t.Errorf("%v: %s", err, text)
+	}
+	if names, _ := filepath.Glob(folder + "/.*"); len(names) > 2 {
+		t.Errorf("files are left: %v", names)
+	}
+	if text, err := python(fuseCode(folder+"/none", false)); err == nil {
+		t.Errorf("a folder that is not there: %s", text)
+	}
+	if text, err := python(gpuCode); err == nil && !strings.Contains(text, "memory written and read back") || strings.Contains(text, "SyntaxError") || strings.Contains(text, "NameError") {
+		t.Errorf("%v: %s", err, text)
+	}
+}
+
+func TestOutput(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		results compute.Results
+		want    launch.Output
+	}{
+		{compute.Results{ResultType: compute.ResultTypeText, Data: "a < b and c > d"}, launch.Output{Text: "a < b and c > d"}},
+		{compute.Results{ResultType: compute.ResultTypeText, Data: `<div class="ansiout">a &lt; b</div>`}, launch.Output{Text: "a < b"}},
+		{compute.Results{ResultType: compute.ResultTypeText, Data: "\x1b[0;31mred\x1b[0m"}, launch.Output{Text: "red"}},
+		{compute.Results{ResultType: compute.ResultTypeText}, launch.Output{}},
+		{compute.Results{ResultType: compute.ResultTypeImage, FileName: "x"}, launch.Output{Text: "(an image)"}},
+		{compute.Results{ResultType: compute.ResultTypeError, Summary: "E: x", Cause: "trace\nE: x"}, launch.Output{Text: "trace\nE: x", ExitCode: 1}},
+		{compute.Results{ResultType: compute.ResultTypeError, Summary: "E: x", Cause: "trace"}, launch.Output{Text: "trace\nE: x", ExitCode: 1}},
+		{compute.Results{ResultType: compute.ResultTypeError, Summary: "SystemExit: 0"}, launch.Output{Text: "SystemExit: 0"}},
+		{compute.Results{ResultType: compute.ResultTypeTable, Schema: []map[string]any{{"name": `"n"`}}, Data: []any{[]any{float64(1 << 40)}, []any{true}}}, launch.Output{Text: "n\n1099511627776\ntrue\n"}},
+	} {
+		if got := output(&test.results); got != test.want {
+			t.Errorf("%+v: %+v", test.results, got)
+		}
+	}
+}
+
+// Our side of a launch, everything but waiting for the cluster, is to take well under a second.
+func TestOverhead(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	o := s.options()
+	o.wait = nil // really
+	started := time.Now()
+	result := run(t, o, testSpec(python("1", "100"), launch.Probe{Kind: launch.Python, Code: "2"}))
+	if took := time.Since(started); result.Verdict != verdict.Pass || took > 3*time.Second {
+		t.Errorf("%s after %s: %s", result.Verdict, took, result.Reason)
+	}
+	// Six to ask, one to create, three to wait, two for a context, four for the probes, three to end.
+	if len(s.requests) > 18 {
+		t.Errorf("%d requests: %v", len(s.requests), s.requests)
+	}
+}

@@ -1,0 +1,66 @@
+package inside
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+// interrupt is the signal that this program passes on to a command that is talked to, as SIGINT. Its own ends it.
+const interrupt = syscall.SIGUSR1
+
+// talk runs a command that reads this program's standard input, to its end.
+func talk(ctx context.Context, command []string, out io.Writer) (Report, error) {
+	if len(command) == 0 {
+		return Report{}, errors.New("run wants a command")
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, interrupt)
+	defer signal.Stop(signals)
+	cmd := grouped(ctx, command, out)
+	cmd.Stdin = os.Stdin // the file itself: nothing is read ahead of the command
+	if err := cmd.Start(); err != nil {
+		return ended(ctx, cmd, err)
+	}
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-signals:
+				_ = cmd.Process.Signal(syscall.SIGINT)
+			case <-done:
+				return
+			}
+		}
+	}()
+	err := cmd.Wait()
+	close(done)
+	return ended(ctx, cmd, err)
+}
+
+// put writes a file, with its folders, in one move.
+func put(path string, from io.Reader) (Report, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return Report{}, err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".hallmark-*")
+	if err != nil {
+		return Report{}, err
+	}
+	_, err = io.Copy(file, from)
+	err = errors.Join(err, file.Chmod(0o755), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return Report{}, errors.Join(err, os.Remove(file.Name()))
+	}
+	return Report{Body: path, Files: 1}, nil
+}
+
+// Interrupt is the signal that interrupts what runs by TalkArgs.
+func Interrupt() syscall.Signal { return interrupt }

@@ -1,0 +1,120 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/launch"
+	"github.com/hallmark-ci/hallmark/pipeline/launch/databricks"
+)
+
+// workspaceTarget is the configuration's word for a launch in a Databricks workspace.
+const workspaceTarget = config.Target("databricks")
+
+// launchInWorkspace runs one launch on a cluster of a Databricks workspace.
+func (r *run) launchInWorkspace(ctx context.Context, s staged, cfg config.Launch, index int) (*launch.Result, error) {
+	options := databricks.Options{
+		Settings: workspaceSettings(*cfg.Databricks),
+		Tag:      s.subject.Tagged(s.tag),
+		TagDigest: func(ctx context.Context) (string, error) {
+			digest, found, err := r.registry.Head(ctx, s.subject.Repository, s.tag)
+			if err == nil && !found {
+				err = fmt.Errorf("the staging tag %s is gone from the registry", s.subject.Tagged(s.tag))
+			}
+			return digest, err
+		},
+		Private: func(ctx context.Context) (bool, error) { return r.registry.Private(ctx, s.subject) },
+		Memory:  r.home.workspaces(),
+	}
+	if options.Credentials.Literal() {
+		r.book.note("The registry's password itself was sent to the workspace, where whoever may see the cluster can read it; a reference {{secrets/SCOPE/KEY}} is better.")
+	}
+	target, err := databricks.New(options)
+	if err != nil {
+		return nil, err
+	}
+	return target.Run(ctx, launch.Spec{
+		Subject: s.subject, Profile: launch.Databricks, Probes: probes(cfg.Probes),
+		Timeout: time.Duration(cfg.Timeout), RunID: r.id, Owner: r.owner,
+		LogPath: filepath.Join(r.home.run(r.id), fmt.Sprintf("launch-%d-%s-%s.log", index+1, cfg.Target, cfg.Profile)),
+	})
+}
+
+func workspaceSettings(b config.Databricks) databricks.Settings {
+	s := databricks.Settings{
+		Profile: b.Profile, Host: strings.TrimSuffix(b.Host, "/"), Runtime: b.Runtime, NodeType: b.NodeType, SingleNode: string(b.SingleNode),
+		Policy: b.PolicyID, Pool: b.InstancePoolID, DriverPool: b.DriverInstancePoolID, AccessMode: string(b.AccessMode),
+		Credentials: databricks.Credentials{Username: string(b.Credentials.Username), Password: string(b.Credentials.Password)},
+		SparkConf:   b.SparkConf, Env: b.Env, Tags: b.Tags, LogDelivery: strings.TrimRight(b.LogDelivery, "/"), LogRegion: b.LogRegion,
+		Autotermination: time.Duration(b.Autotermination), Retries: b.Retries,
+	}
+	for _, script := range b.InitScripts {
+		kind, address, region := script.Address()
+		s.Scripts = append(s.Scripts, databricks.Script{Kind: kind, Path: address, Region: region})
+	}
+	return s
+}
+
+// workspaceProbe is a probe that only a workspace can be asked.
+func workspaceProbe(p config.Probe) (launch.Probe, bool) {
+	switch {
+	case p.R != nil:
+		return launch.Probe{Kind: launch.R, Code: p.R.Code, Contains: p.R.Expect, Matches: p.R.Matches, Timeout: time.Duration(p.R.Timeout)}, true
+	case p.Fuse != nil:
+		return launch.Probe{Kind: launch.Fuse, Path: p.Fuse.Path, Write: p.Fuse.Write, Timeout: time.Duration(p.Fuse.Timeout)}, true
+	case p.GPU != nil:
+		return launch.Probe{Kind: launch.GPU, Contains: p.GPU.Expect, Timeout: time.Duration(p.GPU.Timeout)}, true
+	}
+	return launch.Probe{}, false
+}
+
+// CleanupOptions say which clusters Cleanup ends.
+type CleanupOptions struct {
+	Profile string        // of .databrickscfg, instead of the workspaces of the configuration
+	Host    string        // likewise
+	Run     string        // only clusters of this run, whatever their deadline
+	Older   time.Duration // how long past its deadline a cluster must be
+	DryRun  bool
+}
+
+// Cleanup ends what launches have left behind in the workspaces that the configuration names; without any, in the one
+// that Databricks' own environment names, if it names one. What carries no tag of Hallmark's, it leaves alone.
+func Cleanup(ctx context.Context, cfg *config.Config, with CleanupOptions, getenv func(string) string) ([]databricks.Swept, error) {
+	swept := []databricks.Swept{}
+	var failed []error
+	for _, place := range workspaces(cfg, with, getenv) {
+		found, err := databricks.Cleanup(ctx, databricks.Sweep{
+			Profile: place.Profile, Host: place.Host, Run: with.Run, Older: with.Older, DryRun: with.DryRun,
+		})
+		swept, failed = append(swept, found...), append(failed, err)
+	}
+	return swept, errors.Join(failed...)
+}
+
+type place struct{ Profile, Host string }
+
+// workspaces are those to look into, each once.
+func workspaces(cfg *config.Config, with CleanupOptions, getenv func(string) string) []place {
+	if with.Profile != "" || with.Host != "" {
+		return []place{{with.Profile, with.Host}}
+	}
+	var all []place
+	for _, l := range cfg.Launch {
+		if l.Target != workspaceTarget || l.Databricks == nil {
+			continue
+		}
+		if p := (place{l.Databricks.Profile, strings.TrimSuffix(l.Databricks.Host, "/")}); !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	if len(all) == 0 && (getenv("DATABRICKS_HOST") != "" || getenv("DATABRICKS_CONFIG_PROFILE") != "") {
+		all = append(all, place{})
+	}
+	return all
+}

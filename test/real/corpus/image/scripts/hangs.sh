@@ -1,0 +1,3 @@
+#!/bin/bash
+echo "waiting for the licence server"
+sleep 600

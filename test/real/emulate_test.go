@@ -1,0 +1,284 @@
+//go:build real
+
+package real
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/databricks/databricks-sdk-go/client"
+	"github.com/databricks/databricks-sdk-go/config"
+	"github.com/databricks/databricks-sdk-go/service/compute"
+	"github.com/databricks/databricks-sdk-go/service/files"
+	sdkworkspace "github.com/databricks/databricks-sdk-go/service/workspace"
+	"github.com/google/go-containerregistry/pkg/registry"
+)
+
+// workspace is a running `hallmark emulate databricks`, and the official client's view of it.
+type workspace struct {
+	host, token string
+	api         *client.DatabricksClient
+	clusters    *compute.ClustersAPI
+	commands    *compute.CommandExecutionAPI
+	said        strings.Builder
+}
+
+// emulate starts the verb on the home, and sees that it ends well.
+func emulate(t *testing.T, h home, args ...string) *workspace {
+	t.Helper()
+	cmd := exec.Command(program, append([]string{"emulate", "databricks", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd.Env = append(os.Environ(), "HALLMARK_HOME="+h.dir)
+	cmd.Env = append(cmd.Env, h.env...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &workspace{}
+	cmd.Stderr = &w.said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for w.token == "" && lines.Scan() {
+		name, value, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
+		switch name {
+		case "DATABRICKS_HOST":
+			w.host = value
+		case "DATABRICKS_TOKEN":
+			file := strings.TrimSuffix(strings.TrimPrefix(value, `"$(cat '`), `')"`)
+			text, err := os.ReadFile(file)
+			if info, failed := os.Stat(file); err != nil || failed != nil || info.Mode().Perm() != 0o600 {
+				t.Fatalf("the token's file: %v, %v", err, failed)
+			}
+			w.token = strings.TrimSpace(string(text))
+		}
+	}
+	if w.token == "" {
+		_ = cmd.Wait()
+		t.Fatalf("the emulator does not come up: %s", w.said.String())
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGINT)
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		select {
+		case <-ended:
+			if code := cmd.ProcessState.ExitCode(); code != 0 {
+				t.Errorf("the emulator ended with %d: %s", code, w.said.String())
+			}
+		case <-time.After(2 * time.Minute):
+			_ = cmd.Process.Kill()
+			t.Error("the emulator does not end")
+		}
+		if strings.Contains(w.said.String(), w.token) {
+			t.Error("the token stands in what it says")
+		}
+	})
+	api, err := client.New(&config.Config{Host: w.host, Token: w.token, ConfigFile: os.DevNull, AuthType: "pat"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.api, w.clusters, w.commands = api, compute.NewClusters(api), compute.NewCommandExecution(api)
+	return w
+}
+
+// single is the request for a single node with the image.
+func single(image string) compute.CreateCluster {
+	return compute.CreateCluster{
+		ClusterName: "test", SparkVersion: "16.4.x-scala2.12", NodeTypeId: "m5d.large", Kind: compute.KindClassicPreview, IsSingleNode: true,
+		DataSecurityMode: compute.DataSecurityModeSingleUser, AutoterminationMinutes: 30, DockerImage: &compute.DockerImage{Url: image},
+	}
+}
+
+func (w *workspace) launch(t *testing.T, c compute.CreateCluster) (*compute.ClusterDetails, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	wait, err := w.clusters.Create(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wait.GetWithTimeout(5 * time.Minute)
+}
+
+// privateRegistry is one that hands out nothing without the password.
+func privateRegistry(t *testing.T, user, password string) (host string) {
+	t.Helper()
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if u, p, _ := r.BasicAuth(); u != user || p != password {
+			w.Header().Set("WWW-Authenticate", `Basic realm="tests"`)
+			http.Error(w, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`, http.StatusUnauthorized)
+			return
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// The image is the one of the profile's own tests. It lies in a private registry, for which the emulator's own
+// environment has the password: that must not help.
+func TestEmulateDatabricks(t *testing.T) {
+	const user, password = "puller", "hush-hush-registry"
+	h, dir := newHome(t), platformProject(t)
+	host := privateRegistry(t, user, password)
+	h.env = append(h.env, "HALLMARK_DEMO_CACHE="+os.Getenv("HALLMARK_DEMO_CACHE"),
+		"HALLMARK_REGISTRY_HOST="+host, "HALLMARK_REGISTRY_USERNAME="+user, "HALLMARK_REGISTRY_PASSWORD="+password)
+	settings := []string{"--set", "image=" + host + "/platform", "--set", "launch=[]", "--set", "promote.require=[signature]"}
+	staged := h.call(t, append(append([]string{"run", dir}, settings...), demoInputs(t)...)...).want(t, 0)
+	image := staged.report.StagingTag
+	w := emulate(t, h, "--memory", "4Gi")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the emulator said: %s", w.said.String())
+		}
+		if strings.Contains(w.said.String(), password) {
+			t.Error("the registry's password stands in what the emulator says")
+		}
+	})
+	wheel, err := os.ReadFile(filepath.Join(dir, "wheels", "tiny_tool-1.0-py3-none-any.whl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dbfs, secrets := files.NewDbfs(w.api), sdkworkspace.NewSecrets(w.api)
+	err = errors.Join(
+		dbfs.Put(t.Context(), files.Put{Path: "/wheels/tiny_tool-1.0-py3-none-any.whl", Contents: base64.StdEncoding.EncodeToString(wheel)}),
+		secrets.CreateScope(t.Context(), sdkworkspace.CreateScope{Scope: "registry"}),
+		secrets.PutSecret(t.Context(), sdkworkspace.PutSecret{Scope: "registry", Key: "password", StringValue: password}),
+	)
+	script := func(name, text string) compute.InitScriptInfo {
+		upload := sdkworkspace.NewWorkspace(w.api).Upload(t.Context(), "/Shared/"+name, strings.NewReader(text), sdkworkspace.UploadFormat(sdkworkspace.ImportFormatAuto))
+		err = errors.Join(err, upload)
+		return compute.InitScriptInfo{Workspace: &compute.WorkspaceStorageInfo{Destination: "/Shared/" + name}}
+	}
+	local, wrong := script("local.sh", platformFiles["local.sh"]), script("wrong.sh", platformFiles["wrong.sh"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside := compute.InitScriptInfo{File: &compute.LocalFileInfo{Destination: "file:/opt/good.sh"}}
+
+	for _, test := range []struct {
+		name   string
+		change func(*compute.CreateCluster)
+		code   compute.TerminationReasonCode
+		want   string
+	}{
+		{"without credentials", func(c *compute.CreateCluster) { c.DockerImage.BasicAuth = nil }, compute.TerminationReasonCodeDockerImagePullFailure, "invalid credential"},
+		{"with a wrong password", func(c *compute.CreateCluster) { c.DockerImage.BasicAuth.Password = "wrong" }, compute.TerminationReasonCodeDockerImagePullFailure, "invalid credential"},
+		{"of another tag", func(c *compute.CreateCluster) { c.DockerImage.Url = host + "/platform:none" }, compute.TerminationReasonCodeDockerImagePullFailure, "doesn't exist"},
+		{"of a registry that is not there", func(c *compute.CreateCluster) { c.DockerImage.Url = "127.0.0.1:9/platform:none" }, compute.TerminationReasonCodeDockerImagePullFailure, "cannot be used"},
+		{"with a script that fails", func(c *compute.CreateCluster) { c.InitScripts = []compute.InitScriptInfo{inside, wrong, local} }, compute.TerminationReasonCodeInitScriptFailure, "exit code 4"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := single(image)
+			c.DockerImage.BasicAuth = &compute.DockerBasicAuth{Username: user, Password: "{{secrets/registry/password}}"}
+			test.change(&c)
+			if got, err := w.launch(t, c); err == nil {
+				t.Fatalf("it is %s", got.State)
+			}
+			found, err := w.clusters.ListAll(t.Context(), compute.ListClustersRequest{})
+			if err != nil || len(found) == 0 {
+				t.Fatal(err)
+			}
+			reason := found[0].TerminationReason
+			if reason == nil || reason.Code != test.code || !strings.Contains(reason.Parameters["databricks_error_message"], test.want) {
+				t.Errorf("ended as %+v", reason)
+			}
+			if test.code == compute.TerminationReasonCodeInitScriptFailure {
+				events, err := w.clusters.EventsAll(t.Context(), compute.GetEvents{ClusterId: found[0].ClusterId, EventTypes: []compute.EventType{compute.EventTypeInitScriptsFinished}})
+				if err != nil || len(events) != 1 {
+					t.Fatalf("%d events, %v", len(events), err)
+				}
+				s := events[0].Details.InitScripts.Cluster
+				if len(s) != 3 || s[0].Status != "SUCCEEDED" || s[1].Status != "FAILED_EXECUTION" || !strings.Contains(s[1].Stderr, "nothing to be done") || s[2].Status != "NOT_EXECUTED" {
+					t.Errorf("scripts %+v", s)
+				}
+			}
+		})
+	}
+	t.Run("commands", func(t *testing.T) {
+		c := single(image)
+		c.DockerImage.BasicAuth = &compute.DockerBasicAuth{Username: user, Password: "{{secrets/registry/password}}"}
+		c.InitScripts = []compute.InitScriptInfo{inside, local}
+		c.SparkConf = map[string]string{"spark.sql.shuffle.partitions": "3"}
+		c.SparkEnvVars = map[string]string{"GREETING": "hello from outside"}
+		started := time.Now()
+		d, err := w.launch(t, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("RUNNING after %s", time.Since(started).Round(time.Second))
+		w.ask(t, d.ClusterId)
+		if err := w.clusters.PermanentDeleteByClusterId(t.Context(), d.ClusterId); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.clusters.GetByClusterId(t.Context(), d.ClusterId); err == nil || !strings.Contains(err.Error(), "does not exist") {
+			t.Errorf("after the deletion: %v", err)
+		}
+	})
+}
+
+// ask puts commands in each language, which know of each other where they should.
+func (w *workspace) ask(t *testing.T, id string) {
+	t.Helper()
+	contexts := map[compute.Language]*compute.CommandExecutorV2{}
+	for _, test := range []struct {
+		language compute.Language
+		code     string
+		failed   bool
+		want     string
+	}{
+		{compute.LanguagePython, "x = spark.range(1000).count()", false, ""},
+		{compute.LanguagePython, "import os; print('rows', x, spark.conf.get('spark.master'), spark.conf.get('spark.sql.shuffle.partitions'), os.environ['GREETING'])", false, "rows 1000 local[*] 3 hello from outside"},
+		{compute.LanguagePython, "from pyspark.sql.functions import udf\nspark.range(3).select(udf(lambda x: '=' + str(x * 2))('id').alias('d')).collect()", false, "d='=4'"},
+		{compute.LanguagePython, "%sh cat /var/told; id -u", false, "uid 0 TRUE\n0"},
+		{compute.LanguagePython, "%pip install /dbfs/wheels/tiny_tool-1.0-py3-none-any.whl", false, "Successfully installed tiny-tool-1.0"},
+		{compute.LanguagePython, "import tiny_tool; print(tiny_tool.VERSION, x)", false, "one point oh 1000"},
+		{compute.LanguagePython, "%pip install no-such-package", true, "pip install ended with exit code"},
+		{compute.LanguagePython, "1 / 0", true, "ZeroDivisionError"},
+		{compute.LanguageScala, "val y = spark.range(10).collect().map(_.toLong).sum", false, "y: Long = 45"},
+		{compute.LanguageScala, `println("sum " + (y + 1)); spark.range(5).createOrReplaceTempView("five")`, false, "sum 46"},
+		{compute.LanguageScala, `sys.error("boom " + y)`, true, "boom 45"},
+		{compute.LanguageSql, "SELECT sum(id) AS total, 'a' AS letter FROM range(100)", false, "[[4950 a]]"},
+		{compute.LanguageSql, "SELECT nothing", true, "nothing"},
+		{compute.LanguageR, "1 + 1", true, "no R in the image"},
+	} {
+		in := contexts[test.language]
+		if in == nil {
+			var err error
+			if in, err = w.commands.Start(t.Context(), id, test.language); err != nil {
+				t.Fatal(err)
+			}
+			contexts[test.language] = in
+		}
+		started := time.Now()
+		got, err := in.Execute(t.Context(), test.code)
+		if err != nil {
+			t.Fatalf("%s: %v", test.code, err)
+		}
+		if said := fmt.Sprint(got.Data, got.Summary, got.Cause); got.Failed() != test.failed || !strings.Contains(said, test.want) {
+			t.Errorf("%s: got %+v, want %q", test.code, got, test.want)
+		}
+		t.Logf("%-7s %5.1fs %s", test.language, time.Since(started).Seconds(), test.code)
+	}
+	for _, in := range contexts {
+		if err := in.Destroy(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
