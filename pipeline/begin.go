@@ -39,6 +39,9 @@ func begin(ctx context.Context, cfg *config.Config, options Options) (*run, erro
 	if err := launchable(cfg.Launch); err != nil {
 		return nil, err
 	}
+	if err := withinReach(cfg, os.Getenv); err != nil {
+		return nil, err
+	}
 	if err := Acceptable(ctx, cfg); err != nil {
 		return nil, err
 	}

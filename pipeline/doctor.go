@@ -217,10 +217,12 @@ func (d *doctor) pushes(ctx context.Context) {
 }
 
 func (d *doctor) referrers(ctx context.Context) {
-	served, err := d.registry.ServesReferrers(ctx, d.repository)
+	served, known, err := d.registry.ServesReferrers(ctx, d.repository)
 	switch {
 	case err != nil:
 		d.failed("referrers", err)
+	case !known:
+		d.well("referrers", "%s says so once the repository exists; where it does not list them, Hallmark keeps the list in a tag", d.host())
 	case served:
 		d.well("referrers", "%s lists what refers to an image", d.host())
 	default:

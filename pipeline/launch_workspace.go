@@ -12,6 +12,7 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
 	"github.com/hallmark-ci/hallmark/pipeline/launch/databricks"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // workspaceTarget is the configuration's word for a launch in a Databricks workspace.
@@ -59,6 +60,27 @@ func workspaceSettings(b config.Databricks) databricks.Settings {
 		s.Scripts = append(s.Scripts, databricks.Script{Kind: kind, Path: address, Region: region})
 	}
 	return s
+}
+
+// withinReach refuses a launch in a workspace from a registry that lives on this machine alone, before anything is built.
+// A workspace that is on this machine, too, reaches it.
+func withinReach(cfg *config.Config, getenv func(string) string) error {
+	if !strings.HasPrefix(repositoryOf(cfg.Image), EmbeddedHost+"/") {
+		return nil
+	}
+	for i, l := range cfg.Launch {
+		if l.Target != workspaceTarget || l.Databricks == nil {
+			continue
+		}
+		host := l.Databricks.Host
+		if host == "" && l.Databricks.Profile == "" {
+			host = getenv("DATABRICKS_HOST")
+		}
+		if host != "" && !databricks.OnThisMachine(host) {
+			return fmt.Errorf("%w: launch[%d] is in the workspace %s, which does not reach the registry that Hallmark embeds: name a repository with its registry in image", verdict.ErrUsage, i, host)
+		}
+	}
+	return nil
 }
 
 // workspaceProbe is a probe that only a workspace can be asked.

@@ -193,3 +193,24 @@ func TestCleanupAsksEveryWorkspace(t *testing.T) {
 		t.Errorf("%+v, %d deleted", swept, deleted)
 	}
 }
+
+func TestOutOfReach(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		image, host, env string
+		refused          bool
+	}{
+		{"dbr", "https://adb-1.7.azuredatabricks.net", "", true},
+		{"dbr", "", "https://adb-1.7.azuredatabricks.net", true},
+		{"dbr", "", "adb-1.7.azuredatabricks.net", true},
+		{"dbr", "http://127.0.0.1:8080", "", false}, {"dbr", "", "localhost", false},
+		{"dbr", "", "", false},
+		{"registry.example.com/dbr", "https://adb-1.7.azuredatabricks.net", "", false},
+	} {
+		cfg := &config.Config{Image: test.image, Launch: []config.Launch{{Target: "sandbox"}, {Target: "databricks", Databricks: &config.Databricks{Host: test.host}}}}
+		err := withinReach(cfg, func(string) string { return test.env })
+		if (err != nil) != test.refused || err != nil && verdict.ExitCodeOf(err) != verdict.ExitUsage {
+			t.Errorf("%+v: %v", test, err)
+		}
+	}
+}

@@ -20,7 +20,7 @@ func TestOldEvidenceIsMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newStaged(t, inProcess(t), signer)
-	r := &run{surroundings: s.surroundings, key: opened(signer)}
+	r := &run{book: newBook(nil), surroundings: s.surroundings, key: opened(signer)}
 	for _, c := range []struct {
 		allowed time.Duration
 		stands  bool

@@ -72,7 +72,7 @@ type programs map[string]*started
 
 type programsKey struct{}
 
-// start NAME REGEXP PROGRAM ARGS… runs a program until interrupt NAME; it returns when standard error matches. The
+// start NAME REGEXP PROGRAM ARGS… runs a program until interrupt NAME; it returns when standard error or output matches. The
 // first group, where there is one, becomes the variable NAME.
 func start(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
@@ -90,7 +90,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { _ = p.cmd.Process.Kill(); <-p.ended })
 	ts.Value(programsKey{}).(programs)[args[0]] = p
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if found := pattern.FindStringSubmatch(p.err.String()); found != nil {
+		if found := pattern.FindStringSubmatch(p.err.String() + p.out.String()); found != nil {
 			if len(found) > 1 {
 				ts.Setenv(args[0], found[1])
 			}
@@ -119,6 +119,20 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	p := find(ts, args[0])
 	ts.Check(p.cmd.Process.Signal(os.Interrupt))
 	ends(ts, p, 10*time.Second, args[1])
+}
+
+// killprogram NAME ends a program as the kernel would, without a word.
+func killProgram(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: killprogram NAME")
+	}
+	p := find(ts, args[0])
+	ts.Check(p.cmd.Process.Kill())
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		ts.Fatalf("%s outlived SIGKILL", p.cmd)
+	}
 }
 
 // ends waits for a program and looks at how it ended.
@@ -216,7 +230,10 @@ func processes() (all []process) {
 }
 
 // passed are the variables that programs in the background get of the script's.
-var passed = []string{"PATH", "HOME", "WORK", "TMPDIR", "HALLMARK_HOME", "HALLMARK_SCAN_DATABASE_FROM", "KEY_PASSWORD"}
+var passed = []string{
+	"PATH", "HOME", "WORK", "TMPDIR", "HALLMARK_HOME", "HALLMARK_SCAN_DATABASE_FROM", "KEY_PASSWORD",
+	"GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY", "RUNNER_TEMP", "INPUT_SET",
+}
 
 func environment(ts *testscript.TestScript) (env []string) {
 	for _, name := range passed {

@@ -44,25 +44,28 @@ func (c *Client) MayPush(ctx context.Context, repository string) error {
 
 // ServesReferrers says whether a registry lists what refers to a digest; where it does not, a tag stands in for the list,
 // which clients must keep by themselves. It is asked about a digest that nothing has: the specification wants an empty
-// list then.
-func (c *Client) ServesReferrers(ctx context.Context, repository string) (bool, error) {
+// list then. Of a repository that does not exist yet some registries do not say; known is false then.
+func (c *Client) ServesReferrers(ctx context.Context, repository string) (served, known bool, err error) {
 	const doing = "asking for referrers in"
 	repo, err := c.repository(repository)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	resp, err := c.request(ctx, http.MethodGet, repo, "referrers/sha256:"+strings.Repeat("0", 64), nil, nil)
 	if err != nil {
-		return false, c.fail(err, doing, repo.Name())
+		return false, false, c.fail(err, doing, repo.Name())
 	}
 	defer discard(resp)
 	switch resp.StatusCode {
 	case http.StatusOK:
-		return strings.Contains(resp.Header.Get("Content-Type"), "vnd.oci.image.index"), nil
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusBadRequest:
-		return false, nil
+		return strings.Contains(resp.Header.Get("Content-Type"), "vnd.oci.image.index"), true, nil
+	case http.StatusNotFound:
+		body, _ := peek(resp, maxErrorBody)
+		return false, !strings.Contains(string(body), "NAME_UNKNOWN"), nil
+	case http.StatusMethodNotAllowed, http.StatusBadRequest:
+		return false, true, nil
 	}
-	return false, c.failStatus(resp, doing, repo.Name())
+	return false, false, c.failStatus(resp, doing, repo.Name())
 }
 
 // Clock is how far this machine's clock is ahead of the registry's, by the date of its answer; known is false where it gives

@@ -30,8 +30,13 @@ func (r Report) Outputs() []Output {
 		}
 	}
 	return []Output{
-		{"verdict", ending(r)}, {"digest", r.Subject.Digest}, {"staged", r.StagingTag}, {"golden", strings.Join(golden, "\n")},
-		{"promoted", promoted}, {"summary", r.Headline}, {"cluster-ids", strings.Join(clusters, "\n")},
+		{"verdict", ending(r)},
+		{"digest", r.Subject.Digest},
+		{"staged", r.StagingTag},
+		{"golden", strings.Join(golden, "\n")},
+		{"promoted", promoted},
+		{"summary", r.Headline},
+		{"cluster-ids", strings.Join(clusters, "\n")},
 	}
 }
 

@@ -23,15 +23,15 @@ const corpusFolder = "test/real/corpus"
 
 // corpusCase is one run: an image, what surrounds it, and what it must come to.
 type corpusCase struct {
-	Name      string      `yaml:"name"`
-	Image     string      `yaml:"image"`     // stage of image/Dockerfile; empty: as-it-is
-	Set       []string    `yaml:"set"`       // settings that are different
-	Workspace *workspace  `yaml:"workspace"` // nil: launched on this machine
-	Expect    corpusLabel `yaml:"expect"`
+	Name      string       `yaml:"name"`
+	Image     string       `yaml:"image"`     // stage of image/Dockerfile; empty: as-it-is
+	Set       []string     `yaml:"set"`       // settings that are different
+	Workspace *surrounding `yaml:"workspace"` // nil: launched on this machine
+	Expect    corpusLabel  `yaml:"expect"`
 }
 
-// workspace is what the workspace of a case does to it.
-type workspace struct {
+// surrounding is what the workspace of a case does to it.
+type surrounding struct {
 	Launches bool             `yaml:"launches"` // images are really launched there; else clusters are states and events only
 	Next     []map[string]any `yaml:"next"`     // what becomes of the clusters that are started, one after the other
 	Faults   []map[string]any `yaml:"faults"`   // what becomes of requests

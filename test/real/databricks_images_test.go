@@ -49,11 +49,11 @@ func TestDatabricksImages(t *testing.T) {
 	t.Run("corpus in a workspace", d.inWorkspaces)
 }
 
-// toGolden runs an example and fails the test unless it became golden with all its evidence. Layers are not compressed:
-// half of such a build would be gzip's.
+// toGolden runs an example and fails the test unless it became golden with all its evidence. Layers are compressed
+// with zstd: half of such a build would be gzip's.
 func (d *databricksImages) toGolden(t *testing.T, name string, sets ...string) report.Report {
 	t.Helper()
-	args := []string{"run", filepath.Join("examples", "databricks", name), d.base, "--set", "build.compression=none"}
+	args := []string{"run", filepath.Join("examples", "databricks", name), d.base, "--set", "build.compression=zstd"}
 	for _, set := range sets {
 		args = append(args, "--set", set)
 	}
@@ -113,7 +113,7 @@ func (d *databricksImages) withInitScripts(t *testing.T) {
 func (d *databricksImages) gpu(t *testing.T) {
 	cuda := filepath.Join(d.dir, "cuda")
 	d.call(t, "build", "examples/databricks/gpu/stand-in", d.base, "--to", cuda).want(t, 0)
-	o := d.call(t, "run", "examples/databricks/gpu", "--build-context=nvidia/cuda:12.6.3-cudnn-runtime-ubuntu24.04=oci-layout://"+cuda, "--set", "build.compression=none").want(t, 0)
+	o := d.call(t, "run", "examples/databricks/gpu", "--build-context=nvidia/cuda:12.6.3-cudnn-runtime-ubuntu24.04=oci-layout://"+cuda, "--set", "build.compression=zstd").want(t, 0)
 	if o.step(t, "launch").State != report.Skipped || o.step(t, "check").State != report.Done || len(o.report.Golden) != 0 {
 		t.Errorf("%s", o)
 	}

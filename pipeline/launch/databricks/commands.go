@@ -1,6 +1,7 @@
 package databricks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,12 @@ import (
 // under which the cluster died; a deadline of ctx is returned as such.
 func (c *cluster) run(ctx context.Context, language compute.Language, code string) (*compute.Results, error) {
 	shell, err := c.context(ctx, language)
+	if errors.As(err, new(*noContext)) {
+		if dead := c.dead(ctx, c.driverSays(ctx)); dead != nil { // no language would do
+			return nil, dead
+		}
+		return nil, err
+	}
 	if err != nil {
 		return nil, c.orDead(ctx, err)
 	}
@@ -188,6 +195,25 @@ func (c *cluster) driverLost(ctx context.Context, results *compute.Results) erro
 		return nil
 	}
 	return c.dead(ctx, strings.TrimSpace(plainText(results.Summary)))
+}
+
+// driverSays is what the events last say of the driver, when that is nothing good.
+func (c *cluster) driverSays(ctx context.Context) string {
+	if c.listen(ctx) != nil {
+		return ""
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	said := ""
+	for _, event := range c.told {
+		switch event.Type {
+		case compute.EventTypeDriverHealthy, compute.EventTypeRunning:
+			said = ""
+		case compute.EventTypeDriverNotResponding, compute.EventTypeDriverUnavailable:
+			said = cmp.Or(eventText(event, true), string(event.Type))
+		}
+	}
+	return said
 }
 
 // orDead prefers the cluster's death to what a request says of it.

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/client"
@@ -49,7 +48,6 @@ type workspace struct {
 	pools    *compute.InstancePoolsAPI
 	client   *client.DatabricksClient
 	host     string
-	wire     *wire
 	wait     func(context.Context, time.Duration) error
 }
 
@@ -91,7 +89,7 @@ func connect(ctx context.Context, options Options) (*workspace, error) {
 	space := &workspace{
 		clusters: compute.NewClusters(speaker), commands: compute.NewCommandExecution(speaker),
 		policies: compute.NewClusterPolicies(speaker), pools: compute.NewInstancePools(speaker),
-		client: speaker, host: cfg.Host, wire: w, wait: options.wait,
+		client: speaker, host: cfg.Host, wait: options.wait,
 	}
 	// Once, here, and not in each of the first requests.
 	return space, space.call(ctx, "logging in to "+space.name(), harmless, func(ctx context.Context) error {
@@ -124,10 +122,9 @@ func maskSecrets(cfg *config.Config) {
 // wire carries requests. It hides tokens from whatever is shown, and takes away from errors the words by which the SDK
 // decides to repeat a request.
 type wire struct {
-	inner    http.RoundTripper
-	cfg      *config.Config
-	once     sync.Once
-	requests atomic.Int64
+	inner http.RoundTripper
+	cfg   *config.Config
+	once  sync.Once
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -144,7 +141,6 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if scheme, token, found := strings.Cut(req.Header.Get("Authorization"), " "); found && scheme != "" {
 		secret.Mask(token)
 	}
-	w.requests.Add(1)
 	resp, err := w.inner.RoundTrip(req)
 	if err != nil {
 		return resp, &broken{err}

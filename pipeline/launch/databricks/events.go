@@ -25,7 +25,7 @@ func (c *cluster) listen(ctx context.Context) error {
 	var told []compute.ClusterEvent
 	err := c.space.call(ctx, "reading the events of the cluster "+c.known(), harmless, func(ctx context.Context) error {
 		told = nil
-		all := c.space.clusters.Events(ctx, compute.GetEvents{ClusterId: c.known(), Order: compute.GetEventsOrderDesc, Limit: 100})
+		all := c.space.clusters.Events(ctx, compute.GetEvents{ClusterId: c.known(), Order: compute.GetEventsOrderDesc})
 		for len(told) < mostEvents && all.HasNext(ctx) {
 			next, err := all.Next(ctx)
 			if err != nil {
@@ -86,7 +86,13 @@ func eventText(event compute.ClusterEvent, machine bool) string {
 	if d.DriverStateMessage != "" {
 		parts = append(parts, d.DriverStateMessage)
 	}
-	if d.Reason != nil {
+	if d.Reason != nil && machine { // the code is that of the end as a rule, and told by itself
+		for _, key := range sortedKeys(d.Reason.Parameters) {
+			if strings.HasSuffix(key, "_message") {
+				parts = append(parts, d.Reason.Parameters[key])
+			}
+		}
+	} else if d.Reason != nil {
 		text := fmt.Sprintf("%s (%s)", d.Reason.Code, d.Reason.Type)
 		for _, key := range sortedKeys(d.Reason.Parameters) {
 			text += " " + key + "=" + d.Reason.Parameters[key]

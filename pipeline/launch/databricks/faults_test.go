@@ -139,6 +139,14 @@ func TestFaults(t *testing.T) {
 		}, verdict.Pass, "", "", 2},
 		{"putting a command is not answered", func(s *server) { s.script(execute, lost) }, verdict.Pass, "", "", 2},
 		{"there is no Python in the image", func(s *server) { s.noPython = true }, verdict.Fail, launch.CodeProbe, "no python code does in it", 1},
+		{"the driver dies before the first command", func(s *server) {
+			s.noPython, s.states, s.ends = true, [][]string{{"RUNNING", "TERMINATED"}}, []map[string]any{reason("SPOT_INSTANCE_TERMINATION", "CLOUD_FAILURE"), reason("SPOT_INSTANCE_TERMINATION", "CLOUD_FAILURE"), reason("SPOT_INSTANCE_TERMINATION", "CLOUD_FAILURE")}
+			s.states = append(s.states, s.states[0], s.states[0])
+		}, verdict.Inconclusive, "", "the words of SPOT_INSTANCE_TERMINATION", 3},
+		{"the driver does not respond at the first command", func(s *server) {
+			s.noPython = true
+			s.events = append(s.events, map[string]any{"type": "DRIVER_HEALTHY"}, map[string]any{"type": "DRIVER_NOT_RESPONDING", "details": map[string]any{"driver_state_message": "it is gone"}})
+		}, verdict.Fail, launch.CodeDriver, "it is gone", 1},
 		{"a deletion is refused", func(s *server) { s.script(removal, says(403, "PERMISSION_DENIED", "only admins")) }, verdict.Pass, "", "", 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -148,8 +156,7 @@ func TestFaults(t *testing.T) {
 			o.Memory = t.TempDir() + "/workspaces.json"
 			remember(o.Memory, s.http.URL, true)
 			test.script(s)
-			result, bodies := created(t, s, o)
-			_ = bodies
+			result := run(t, o, testSpec(python("1", "100")))
 			if test.verdict != "" && result.Verdict != test.verdict {
 				t.Errorf("%s (%s): %s", result.Verdict, result.Code, result.Reason)
 			}

@@ -308,8 +308,11 @@ func isLoopback(host string) bool {
 	return name == "localhost" || strings.HasPrefix(name, "127.") || strings.HasPrefix(host, "[::1]")
 }
 
+// OnThisMachine says whether the address of a workspace is one of this machine.
+func OnThisMachine(address string) bool { return isLoopback(hostname(address)) }
+
 func hostname(address string) string {
-	if u, err := url.Parse(address); err == nil {
+	if u, err := url.Parse(address); err == nil && u.Host != "" {
 		return u.Host
 	}
 	return address

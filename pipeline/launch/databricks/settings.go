@@ -92,9 +92,6 @@ type Script struct {
 	Region string // of an s3 address
 }
 
-// Name is what people read.
-func (s Script) Name() string { return s.Path }
-
 var scriptKinds = []string{"workspace", "volumes", "dbfs", "s3", "abfss", "gcs", "file"}
 
 // Bounds of the platform.
