@@ -24,7 +24,7 @@ async function obtain(top, at, { env, signal, say, notice }) {
   const go = findGo(env);
   const clean = compileEnvironment(env);
   const options = { cwd: top, env: clean, signal };
-  if (at.os === 'linux') await runtime(top, options, { say });
+  if (at.os === 'linux') await runtime(top, at, options, { say });
   const partial = place.partial();
   const version = `0.0.0-source.${state.slice(0, 12)}`;
   try {
@@ -40,8 +40,8 @@ async function obtain(top, at, { env, signal, say, notice }) {
 
 // runtime builds the container runtime that the program embeds, where that can be done; without it the program takes the
 // machine's.
-async function runtime(top, options, { say }) {
-  if (fs.existsSync(path.join(top, 'pipeline/engine/runtime/runc.gz'))) return;
+async function runtime(top, at, options, { say }) {
+  if (fs.existsSync(path.join(top, 'pipeline/engine/runtime', at.arch, 'runc.gz'))) return;
   try {
     await run('sh', ['pipeline/engine/runtime/build.sh'], options);
   } catch (cause) {
