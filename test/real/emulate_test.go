@@ -256,7 +256,6 @@ func (w *workspace) ask(t *testing.T, id string) {
 		{compute.LanguageScala, `sys.error("boom " + y)`, true, "boom 45"},
 		{compute.LanguageSql, "SELECT sum(id) AS total, 'a' AS letter FROM range(100)", false, "[[4950 a]]"},
 		{compute.LanguageSql, "SELECT nothing", true, "nothing"},
-		{compute.LanguageR, "1 + 1", true, "no R in the image"},
 	} {
 		in := contexts[test.language]
 		if in == nil {
@@ -275,6 +274,9 @@ func (w *workspace) ask(t *testing.T, id string) {
 			t.Errorf("%s: got %+v, want %q", test.code, got, test.want)
 		}
 		t.Logf("%-7s %5.1fs %s", test.language, time.Since(started).Seconds(), test.code)
+	}
+	if _, err := w.commands.Start(t.Context(), id, compute.LanguageR); err == nil {
+		t.Error("an image without R has a context for R")
 	}
 	for _, in := range contexts {
 		if err := in.Destroy(t.Context()); err != nil {

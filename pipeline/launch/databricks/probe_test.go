@@ -119,7 +119,7 @@ func TestCodeRuns(t *testing.T) {
 	t.Parallel()
 	interpreter, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("there is no python3 on this machine")
+		t.Fatal("there is no python3 on this machine: scripts/prerequisites test installs it")
 	}
 	python := func(code string) (string, error) {
 		out, err := exec.CommandContext(t.Context(), interpreter, "-c", code).CombinedOutput()

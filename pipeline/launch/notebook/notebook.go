@@ -185,18 +185,24 @@ func magic(language, code string) (string, string) {
 	return language, code
 }
 
+// Able says why no command of the language can ever be run, with what the image has; nil: it can be tried.
+func (s *Session) Able(language string) error {
+	switch {
+	case language == inPython && s.options.Python == "":
+		return errors.New("there is no Python in the image, so no Python command can be run")
+	case language == inR && s.options.R == "":
+		return errors.New("there is no R in the image (no Rscript on its PATH), so no R command can be run")
+	}
+	return nil
+}
+
 func (s *Session) programFor(language string) (string, error) {
+	if err := s.Able(language); err != nil {
+		return "", err
+	}
 	switch language {
-	case "python":
-		if s.options.Python == "" {
-			return "", errors.New("there is no Python in the image, so no Python command can be run")
-		}
-		return inPython, nil
-	case "r":
-		if s.options.R == "" {
-			return "", errors.New("there is no R in the image (no Rscript on its PATH), so no R command can be run")
-		}
-		return inR, nil
+	case inPython, inR:
+		return language, nil
 	case "sql":
 		if k := s.kept[inPython]; k != nil && !k.hasEnded() {
 			return inPython, nil

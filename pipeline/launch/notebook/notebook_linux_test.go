@@ -69,7 +69,7 @@ func python(t *testing.T) string {
 	t.Helper()
 	found, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("there is no python3 on this machine")
+		t.Fatal("there is no python3 on this machine: scripts/prerequisites test installs it")
 	}
 	return found
 }
@@ -223,7 +223,7 @@ func TestR(t *testing.T) {
 	t.Parallel()
 	found, err := exec.LookPath("Rscript")
 	if err != nil {
-		t.Skip("there is no R on this machine")
+		t.Fatal("there is no R on this machine: scripts/prerequisites test installs it")
 	}
 	s := session(t, Options{R: found, Home: "/nosuch"})
 	for _, test := range []asked{

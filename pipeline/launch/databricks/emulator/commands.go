@@ -136,6 +136,9 @@ func (s *Server) contextStatus(r *request) (any, error) {
 	status := e.status
 	if status == ctxPending { // whoever asks sees it once
 		e.status = ctxRunning
+		if e.session != nil && e.session.Able(e.language) != nil {
+			e.status = ctxError
+		}
 	}
 	return map[string]string{"id": e.id, "status": status}, nil
 }

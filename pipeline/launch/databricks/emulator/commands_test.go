@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"fmt"
 	"context"
 	"errors"
 	"strings"
@@ -81,6 +82,28 @@ func TestCommandsKeepTheirState(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Error("the session was not closed")
+}
+
+// A context for a language that the image does not have comes to the status Error, as whoever waits for it sees.
+func TestContextWithoutItsLanguage(t *testing.T) {
+	t.Parallel()
+	b := open(t, Options{})
+	id, _ := b.running(compute.LanguagePython)
+	made, err := b.commands.Create(t.Context(), compute.CreateContext{ClusterId: id, Language: compute.LanguageR})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []compute.ContextStatus
+	for range 2 {
+		got, err := b.commands.ContextStatus(t.Context(), compute.ContextStatusRequest{ClusterId: id, ContextId: made.Response.Id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, got.Status)
+	}
+	if fmt.Sprint(seen) != "[Pending Error]" {
+		t.Errorf("statuses %v", seen)
+	}
 }
 
 func TestCommandsWaitForEachOther(t *testing.T) {

@@ -117,6 +117,13 @@ type fakeSession struct {
 	values   map[string]string
 }
 
+func (s *fakeSession) Able(language string) error {
+	if language == "r" {
+		return errors.New("there is no R")
+	}
+	return nil
+}
+
 func (s *fakeSession) Run(ctx context.Context, language, code string) (Answer, error) {
 	words := strings.Fields(code)
 	switch words[0] {

@@ -94,6 +94,8 @@ type Node interface {
 
 // Session keeps the state of one execution context between its commands, which come one after the other.
 type Session interface {
+	// Able says why no command of the language can ever be run; nil: it can be tried.
+	Able(language string) error
 	// Run runs one command in a language. An error is for a command that could not be run at all, and is shown as the
 	// command's own error. When ctx ends the command is interrupted.
 	Run(ctx context.Context, language, code string) (Answer, error)
