@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path"
@@ -90,6 +91,11 @@ func (s Survey) launches(line func(string, ...any)) {
 		line("#     profile: databricks")
 		line("#     runtime: /opt/spark")
 		line("#     probes: [{sql: SELECT 1}, {python: print(spark.range(100).count())}]")
+		line("# A launch in a workspace starts a single-node cluster there, and deletes it for good; who logs in stands in Databricks' own")
+		line("# variables (DATABRICKS_HOST, ...): docs/golden-images-databricks.md.")
+		line("#   - target: databricks")
+		line("#     databricks: {runtime: %q, node_type: smallest}", cmp.Or(s.Runtime, "16.4"))
+		line("#     probes: [{sql: SELECT 1}, {scala: println(spark.range(100).count())}]")
 		line("launch: []")
 	case Spark:
 		line("launch:")

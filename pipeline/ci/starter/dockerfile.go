@@ -52,7 +52,23 @@ func readDockerfile(text string) made {
 			m.spark = "its instructions name Spark's files"
 		}
 	}
+	m.mention(text)
 	return m
+}
+
+var (
+	mentions = regexp.MustCompile(`(?i)\bdatabricks\b`)
+	meant    = regexp.MustCompile(`(?i)\bdatabricks runtime (\d+\.\d+)\b`)
+)
+
+// mention takes people at their word, where no instruction says it: comments and labels name what an image is for.
+func (m *made) mention(text string) {
+	if m.databricks == "" && mentions.MatchString(text) {
+		m.databricks = "its Dockerfile speaks of Databricks"
+	}
+	if found := meant.FindStringSubmatch(text); found != nil && m.runtime == "" {
+		m.runtime = found[1]
+	}
 }
 
 // from reads a FROM instruction: the last stage's ports are what counts.
