@@ -43,7 +43,8 @@ func (n *nearby) Resolve(ctx context.Context, id source.Identifier, sessions *se
 		return nil, err
 	}
 	folder, ok := id.(*local.LocalIdentifier)
-	if !ok || folder.SessionID == "" {
+	// Single files (the Dockerfile, .dockerignore) are sent sooner than a session is made.
+	if !ok || folder.SessionID == "" || len(folder.IncludePatterns) > 0 {
 		return far, nil
 	}
 	return &nearbyFolder{SourceInstance: far, source: n.Source, folder: *folder, sessions: sessions, vertex: vertex}, nil
