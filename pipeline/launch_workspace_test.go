@@ -203,7 +203,8 @@ func TestOutOfReach(t *testing.T) {
 		{"dbr", "https://adb-1.7.azuredatabricks.net", "", true},
 		{"dbr", "", "https://adb-1.7.azuredatabricks.net", true},
 		{"dbr", "", "adb-1.7.azuredatabricks.net", true},
-		{"dbr", "http://127.0.0.1:8080", "", false}, {"dbr", "", "localhost", false},
+		{"dbr", "http://127.0.0.1:8080", "", false},
+		{"dbr", "", "localhost", false},
 		{"dbr", "", "", false},
 		{"registry.example.com/dbr", "https://adb-1.7.azuredatabricks.net", "", false},
 	} {
