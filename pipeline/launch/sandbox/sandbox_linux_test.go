@@ -295,7 +295,8 @@ func limitsHold(t *testing.T, r *launch.Result) {
 func TestRegistryThatIsGoneIsNotTheImagesFault(t *testing.T) {
 	t.Parallel()
 	sandboxed := target(t)
-	candidate, server := push(t, image(t, variant{}))
+	// An image of its own: what another test has had pulled, the engine would not pull again.
+	candidate, server := push(t, image(t, variant{faux: "waiting,gone"}))
 	server.Close()
 	got, err := launch.Run(t.Context(), sandboxed, launch.Spec{Subject: candidate, Profile: launch.Spark, Timeout: time.Minute})
 	if err != nil {
