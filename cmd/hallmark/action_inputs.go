@@ -168,6 +168,9 @@ func (s *step) load() (err error) {
 	}
 	if reason := s.facts.MayNotWrite(); reason != "" {
 		s.options.Skip = pipeline.GatesOnly(reason)
+		if err := pipeline.Restrict(s.cfg, reason, s.facts.Workspace); err != nil {
+			return err
+		}
 	}
 	s.told.state("home", string(s.options.Home))
 	s.told.state("engine", s.cfg.Engine.Root)

@@ -45,7 +45,9 @@ What has valid signed evidence for the same digest, packs, database and settings
 			if err != nil {
 				return here.refused(err)
 			}
-			here.limit(&options)
+			if err := here.limit(cfg, &options); err != nil {
+				return here.refused(err)
+			}
 			var result *report.Report
 			err = here.watched(cmd.Context(), cfg.Image, func(ctx context.Context) error {
 				result, err = pipeline.Run(ctx, cfg, options)

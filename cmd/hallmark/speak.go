@@ -78,11 +78,13 @@ func (c *inCI) masking() func() {
 }
 
 // limit takes out of a run what it may not do here.
-func (c *inCI) limit(options *pipeline.Options) {
+func (c *inCI) limit(cfg *config.Config, options *pipeline.Options) error {
 	options.CI, options.Compare = c.facts, c.facts.System != ci.None
 	if reason := c.facts.MayNotWrite(); reason != "" {
 		options.Skip = pipeline.GatesOnly(reason)
+		return pipeline.Restrict(cfg, reason, c.facts.Workspace)
 	}
+	return nil
 }
 
 // watched shows progress in sections, where it is shown as lines at all.

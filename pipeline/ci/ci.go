@@ -7,6 +7,8 @@
 // and registries say passes through a Guard on its way to a log that obeys commands, so that none of it becomes one.
 package ci
 
+import "strings"
+
 // System is what runs the program.
 type System string
 
@@ -42,10 +44,12 @@ func (s System) Name() string {
 type Origin string
 
 const (
-	Trusted   Origin = ""        // no pull request: somebody who may write has pushed it
-	Own       Origin = "own"     // a pull request from a branch of the same repository
-	Fork      Origin = "fork"    // a pull request from somebody else's copy
-	Uncertain Origin = "unknown" // a pull request, and the system does not say from where
+	Trusted Origin = ""     // no pull request: somebody who may write has pushed it
+	Own     Origin = "own"  // a pull request from a branch of the same repository
+	Fork    Origin = "fork" // a pull request from somebody else's copy
+	// Unprivileged is a pull request of the same repository whose run may do no more than that of a fork.
+	Unprivileged Origin = "unprivileged"
+	Uncertain    Origin = "unknown" // a pull request, and the system does not say from where
 )
 
 // Facts are what the system says of the run. Empty fields are unknown.
@@ -79,11 +83,17 @@ type Facts struct {
 // MayNotWrite says why the run may not sign or push; empty: it may. Forks may not: everyone can open a pull request from
 // one, and what it brings runs before anybody has read it. Where a system does not tell forks apart, none may.
 func (f Facts) MayNotWrite() string {
+	what := strings.TrimSpace("pull request " + f.PullRequest)
+	if f.PullRequest == "" && f.Event != "" {
+		what = "what " + f.Event + " is about"
+	}
 	switch f.Origin {
 	case Fork:
-		return "pull request " + f.PullRequest + " comes from a fork, whose changes nobody has read yet"
+		return what + " comes from a fork, whose changes nobody has read yet"
+	case Unprivileged:
+		return what + " was opened by a program whose runs get neither secrets nor a token that may write"
 	case Uncertain:
-		return "pull request " + f.PullRequest + " may come from a fork, which " + f.System.Name() + " does not tell (HALLMARK_CI_FORK=false says that it does not)"
+		return what + " may come from a fork, which " + f.System.Name() + " does not tell (HALLMARK_CI_FORK=false says that it does not)"
 	default:
 		return ""
 	}

@@ -3,6 +3,7 @@ package ci
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -209,5 +210,40 @@ func TestWebAddress(t *testing.T) {
 		if got := WebAddress(written); got != want {
 			t.Errorf("%s: %s, want %s", written, got, want)
 		}
+	}
+}
+
+// Events that come with all secrets are looked at as closely as pull requests: what they build may be a fork's.
+func TestWhoseBranch(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, event, body string
+		env               []string
+		want              Origin
+		says              string
+	}{
+		{"a review of a fork's", "pull_request_review", `{"pull_request": {"number": 5, "head": {"repo": {"full_name": "mallory/app"}}, "base": {"repo": {"full_name": "octo/app"}}}}`, nil, Fork, "pull request 5 comes from a fork"},
+		{"after a fork's workflow", "workflow_run", `{"workflow_run": {"head_repository": {"full_name": "mallory/app"}}}`, nil, Fork, "what workflow_run is about comes from a fork"},
+		{"after a workflow of our own", "workflow_run", `{"workflow_run": {"head_repository": {"full_name": "octo/app"}}}`, nil, Own, ""},
+		{"after who knows what", "workflow_run", `{}`, nil, Uncertain, "may come from a fork"},
+		{"after who knows what, and somebody does know", "workflow_run", `{}`, []string{"HALLMARK_CI_FORK", "false"}, Own, ""},
+		{"a comment on a pull request", "issue_comment", `{"issue": {"number": 7, "pull_request": {"url": "u"}}}`, nil, Uncertain, "pull request 7 may come from a fork"},
+		{"a comment on an issue", "issue_comment", `{"issue": {"number": 7}}`, nil, Trusted, ""},
+		{"a comment that cannot be read", "issue_comment", `{`, nil, Uncertain, "may come from a fork"},
+		{"dependabot's", "pull_request", `{"pull_request": {"number": 5, "head": {"repo": {"full_name": "octo/app"}}, "base": {"repo": {"full_name": "octo/app"}}}}`, []string{"GITHUB_ACTOR", "dependabot[bot]"}, Unprivileged, "neither secrets"},
+		{"a push", "push", `{"pull_request": {"number": 5, "head": {"repo": {"full_name": "mallory/app"}}}}`, nil, Trusted, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "event.json")
+			if err := os.WriteFile(path, []byte(c.body), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			env := with(onGitHub, append([]string{"GITHUB_EVENT_NAME", c.event, "GITHUB_EVENT_PATH", path}, c.env...)...)
+			got := Detect(func(name string) string { return env[name] })
+			if why := got.MayNotWrite(); got.Origin != c.want || (why == "") != (c.says == "") || !strings.Contains(why, c.says) {
+				t.Errorf("origin %q, %q; want %q, %q", got.Origin, why, c.want, c.says)
+			}
+		})
 	}
 }

@@ -22,48 +22,81 @@ func github(e Env) Facts {
 	if attempt := e("GITHUB_RUN_ATTEMPT"); f.Run != "" && attempt != "" {
 		f.Invocation += "/attempts/" + attempt
 	}
-	if f.Event != "pull_request" && f.Event != "pull_request_target" {
+	// Only the event's file tells whose branch it is. Besides pull requests these events are about one, or may be, and unlike
+	// those from forks they come with all secrets.
+	switch f.Event {
+	case "pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment", "workflow_run", "issue_comment":
+	default:
 		return f
 	}
-	// Only the event's file tells whose branch it is.
-	number, head, base := pullRequestEvent(e("GITHUB_EVENT_PATH"))
-	if f.PullRequest = number; number == "" {
+	event := readEvent(e("GITHUB_EVENT_PATH"))
+	if f.Event == "issue_comment" && event.known && event.Issue.PullRequest == nil {
+		return f // on an issue, which has no branch
+	}
+	f.PullRequest = event.number()
+	if f.PullRequest == "" && strings.HasPrefix(f.Event, "pull_request") {
 		f.PullRequest = strings.TrimSuffix(strings.TrimPrefix(e("GITHUB_REF_NAME"), "refs/pull/"), "/merge")
 	}
-	f.Origin = between(true, head, cmp.Or(base, repository))
+	f.Origin = between(true, event.head(), cmp.Or(event.PullRequest.Base.Repo.FullName, repository))
+	if f.Origin == Own && e("GITHUB_ACTOR") == dependabot && strings.HasPrefix(f.Event, "pull_request") {
+		f.Origin = Unprivileged
+	}
 	return f
 }
+
+// dependabot opens pull requests from branches of the repository, and its runs are treated as those of a fork:
+// https://docs.github.com/en/code-security/dependabot/troubleshooting-dependabot/troubleshooting-dependabot-on-github-actions
+const dependabot = "dependabot[bot]"
 
 // maxEvent bounds the file that describes an event: GitHub's own limit for what webhooks deliver is 25 MB.
 const maxEvent = 25 << 20
 
-// pullRequestEvent reads the number of a pull request, and the repositories that it comes from and goes to. A head
-// repository that has been deleted is null, and reads as none.
-func pullRequestEvent(path string) (number, head, base string) {
+// repo is a repository in an event. One that has been deleted is null, and reads as none.
+type repo struct {
+	FullName string `json:"full_name"`
+}
+
+// event is what a file about an event tells of where the code comes from.
+type event struct {
+	known bool
+
+	Number      json.Number `json:"number"`
+	PullRequest struct {
+		Number     json.Number `json:"number"`
+		Head, Base struct {
+			Repo repo `json:"repo"`
+		}
+	} `json:"pull_request"`
+	WorkflowRun struct {
+		Head repo `json:"head_repository"`
+	} `json:"workflow_run"`
+	Issue struct {
+		Number      json.Number     `json:"number"`
+		PullRequest *map[string]any `json:"pull_request"`
+	} `json:"issue"`
+}
+
+func (e event) number() string {
+	return cmp.Or(e.PullRequest.Number.String(), e.Number.String(), e.Issue.Number.String())
+}
+
+func (e event) head() string {
+	return cmp.Or(e.PullRequest.Head.Repo.FullName, e.WorkflowRun.Head.FullName)
+}
+
+// readEvent reads the file of an event; what cannot be read tells nothing.
+func readEvent(path string) event {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxEvent {
-		return "", "", ""
+		return event{}
 	}
 	body, err := os.ReadFile(path)
-	if err != nil {
-		return "", "", ""
+	var e event
+	if err != nil || json.Unmarshal(body, &e) != nil {
+		return event{}
 	}
-	type branch struct {
-		Repo struct {
-			FullName string `json:"full_name"`
-		} `json:"repo"`
-	}
-	var event struct {
-		Number      json.Number `json:"number"`
-		PullRequest struct {
-			Number     json.Number `json:"number"`
-			Head, Base branch
-		} `json:"pull_request"`
-	}
-	if json.Unmarshal(body, &event) != nil {
-		return "", "", ""
-	}
-	return cmp.Or(event.PullRequest.Number.String(), event.Number.String()), event.PullRequest.Head.Repo.FullName, event.PullRequest.Base.Repo.FullName
+	e.known = true
+	return e
 }
 
 // gitlab: https://docs.gitlab.com/ci/variables/predefined_variables/
