@@ -11,6 +11,7 @@ function value(env, name) {
 function read(env) {
   const inputs = {
     command: value(env, 'command') || 'run',
+    reference: value(env, 'reference'),
     sudo: value(env, 'sudo') || 'auto',
     binary: value(env, 'binary'),
     sha256: value(env, 'sha256').toLowerCase(),

@@ -50,13 +50,23 @@ async function runtime(top, at, options, { say }) {
   }
 }
 
-// compileEnvironment is the environment without what steps were given: no compiler needs to see secrets.
+// What Go, a C compiler and a shell read: where things are, and how modules are reached.
+const needed = new RegExp(
+  '^(' +
+    [
+      'PATH|PATHEXT|HOME|USERPROFILE|LOCALAPPDATA|APPDATA|PROGRAMDATA|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|TMPDIR|TEMP|TMP|XDG_CACHE_HOME|XDG_CONFIG_HOME',
+      'LANG|LC_[A-Z]+|TZ|GOROOT|GOROOT_[A-Z0-9_]+|GOPATH|GOCACHE|GOMODCACHE|GOTMPDIR|GOENV|GOPROXY|GONOPROXY|GOSUMDB|GONOSUMDB|GOPRIVATE|GOINSECURE|GOMAXPROCS',
+      'CC|PKG_CONFIG|PKG_CONFIG_PATH|HTTPS?_PROXY|NO_PROXY|ALL_PROXY|SSL_CERT_FILE|SSL_CERT_DIR',
+    ].join('|') +
+    ')$',
+  'i',
+);
+
+// compileEnvironment is what a compiler needs of the environment, and nothing else: whatever a workflow gives its steps
+// may be a secret, by whatever name.
 function compileEnvironment(env) {
-  const clean = { ...env, CGO_ENABLED: '0', GOEXPERIMENT: 'jsonv2', GOTOOLCHAIN: 'auto', GOFLAGS: '-buildvcs=false', GOWORK: 'off' };
-  for (const name of Object.keys(clean)) {
-    if (/^(INPUT_|ACTIONS_|STATE_|HALLMARK_)/.test(name) || /TOKEN|SECRET|PASSWORD/i.test(name)) delete clean[name];
-  }
-  return clean;
+  const kept = Object.entries(env).filter(([name]) => needed.test(name));
+  return { ...Object.fromEntries(kept), CGO_ENABLED: '0', GOEXPERIMENT: 'jsonv2', GOTOOLCHAIN: 'auto', GOFLAGS: '-buildvcs=false', GOWORK: 'off' };
 }
 
 // findGo looks on PATH, then where GitHub's machines keep versions of Go. Any since 1.21 fetches the one that go.mod wants.

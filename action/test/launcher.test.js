@@ -164,12 +164,14 @@ env >${root}/seen
 while [ "$1" != -o ]; do shift; done
 cp ${root}/program "$2" && chmod 755 "$2"
 `, { mode: 0o755 });
-  const withGo = { ...env, PATH: bare + ':' + env.PATH, 'INPUT_GITHUB-TOKEN': 'secret', GH_TOKEN: 'secret', DB_PASSWORD: 'secret', HTTPS_PROXY: '' };
+  const withGo = { ...env, PATH: bare + ':' + env.PATH, 'INPUT_GITHUB-TOKEN': 'secret', GH_TOKEN: 'secret', DB_PASSWORD: 'secret', DEPLOY_KEY: 'secret', PGPASS: 'secret', HTTPS_PROXY: '' };
   const built = await step(at, 'main.js', withGo);
   assert.equal(built.code, 0, built.text);
   assert.match(built.text, /::notice title=Hallmark::This commit of the action is no release/);
   assert.match(built.text, /^hallmark action main$/m);
-  assert.doesNotMatch(fs.readFileSync(path.join(root, 'seen'), 'utf8'), /secret/);
+  const seen = fs.readFileSync(path.join(root, 'seen'), 'utf8');
+  assert.doesNotMatch(seen, /secret/);
+  assert.match(seen, new RegExp(`^HOME=${env.HOME}$`, 'm'));
 
   fs.rmSync(path.join(bare, 'go'));
   const kept = await step(at, 'main.js', withGo);

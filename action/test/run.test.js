@@ -108,6 +108,9 @@ test('post never ends a process that got the same number later', posix, async (t
 for (const [name, inputs, env, machine, want] of [
   ['a run', { command: 'run' }, {}, {}, true],
   ['a build', { command: 'build' }, {}, {}, true],
+  ['a check that builds', { command: 'check', reference: '' }, {}, {}, true],
+  ['a scan that builds', { command: 'scan' }, {}, {}, true],
+  ['a check of an image that is there', { command: 'check', reference: 'ghcr.io/o/app' }, {}, {}, false],
   ['a verification', { command: 'verify' }, {}, {}, false],
   ['a run of root', { command: 'run' }, {}, { uid: 0 }, false],
   ['a run on macOS', { command: 'run' }, {}, { system: 'darwin' }, false],
