@@ -44,11 +44,13 @@ async function main(env, top, started = Date.now() - process.uptime() * 1000) {
   runner.state(env, 'launcher_sha256', program.sha256);
   runner.state(env, 'launcher_sudo', root);
   if (root) sudo.prepare(env);
-  const code = await run(program.file, ['action', 'main'], {
-    env: environment(env, root), root, started: (pid) => runner.state(env, 'launcher_process', leftover.name(pid)),
-  });
-  if (root) sudo.handBack(env);
-  return code;
+  try {
+    return await run(program.file, ['action', 'main'], {
+      env: environment(env, root), root, started: (pid) => runner.state(env, 'launcher_process', leftover.name(pid)),
+    });
+  } finally {
+    if (root) sudo.handBack(env);
+  }
 }
 
 // post lets the program look after what main left. There is nothing to look after where main never ran it.
@@ -56,9 +58,13 @@ async function post(env) {
   const file = env.STATE_launcher_binary;
   if (!file) return 0;
   const root = env.STATE_launcher_sudo === 'true';
-  await leftover.end(env.STATE_launcher_process, { root, env, say: runner.say });
-  binary.check(file, env.STATE_launcher_sha256);
-  return run(file, ['action', 'post'], { env: environment(env, root), root });
+  try {
+    await leftover.end(env.STATE_launcher_process, { root, env, say: runner.say });
+    binary.check(file, env.STATE_launcher_sha256);
+    return await run(file, ['action', 'post'], { env: environment(env, root), root });
+  } finally {
+    if (root) sudo.handBack(env); // a main that was killed could not
+  }
 }
 
 // start runs one of the two and ends the process with its exit code, whatever else may still be open.

@@ -163,6 +163,13 @@ test('under sudo no value stands in the arguments, and files of root are kept ap
   assert.match(post.text, /^hallmark action post$/m);
   assert.match(fs.readFileSync(env.FAKE_SUDO_LOG, 'utf8'), /hallmark action post/);
 
+  // What main could not hand back, post does, even where it cannot run the program any more.
+  const file = path.join(env.GITHUB_WORKSPACE, 'left.html');
+  fs.writeFileSync(file, '');
+  const broken = await step(at, 'post.js', { ...env, ...state(env), STATE_launcher_sha256: 'other', INPUT_REPORT: 'left.html' }, { uid: 65534, gid: 65534 });
+  assert.equal(broken.code, 3, broken.text);
+  assert.match(fs.readFileSync(env.FAKE_SUDO_LOG, 'utf8'), /-- chown -R -P -h 65534:65534 -- \S*left\.html/);
+
   const refused = await step(at, 'main.js', { ...env, FAKE_SUDO_REFUSES: '1' }, { uid: 65534, gid: 65534 });
   assert.equal(refused.code, 0, refused.text);
   assert.doesNotMatch(refused.text, /HALLMARK_ACTION_SUDO/);
