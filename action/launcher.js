@@ -10,7 +10,7 @@ const inputs = require('./inputs');
 const leftover = require('./leftover');
 const runner = require('./runner');
 const sudo = require('./sudo');
-const { Problem, inconclusive, interrupted } = require('./problem');
+const { Problem, usage, inconclusive, interrupted } = require('./problem');
 const { run } = require('./run');
 
 // The program gets all of the environment but this: it has no use for it.
@@ -32,12 +32,12 @@ async function main(env, top, started = Date.now() - process.uptime() * 1000) {
   if (given.mirrorToken) runner.mask(given.mirrorToken);
 
   // Until the program runs, a cancelled job has only files of ours to be cleaned of.
-  const stopped = new AbortController();
-  const stop = () => stopped.abort();
+  const cancelled = new AbortController();
+  const stop = () => cancelled.abort();
   process.on('SIGINT', stop).on('SIGTERM', stop);
-  const program = await binary.obtain(given, { top, env, signal: stopped.signal, ...runner });
+  const program = await binary.obtain(given, { top, env, signal: cancelled.signal, ...runner });
   const root = sudo.needed(given, env);
-  if (stopped.signal.aborted) return interrupted;
+  if (cancelled.signal.aborted) return stopped('main', env);
 
   runner.debug(`${program.file}: ${program.from}; started after ${Math.round(Date.now() - started)} ms${root ? ', by sudo' : ''}`);
   runner.state(env, 'launcher_binary', program.file);
@@ -76,12 +76,18 @@ async function outcome(step, env) {
   try {
     return step === 'post' ? await post(env) : await main(env, path.dirname(__dirname));
   } catch (cause) {
-    if (cause.name === 'AbortError') return interrupted;
+    if (cause.name === 'AbortError') return stopped(step, env);
     const problem = cause instanceof Problem ? cause : new Problem(inconclusive, `starting Hallmark: ${cause.stack || cause}`);
     runner.error(problem.message);
-    if (step === 'main' && problem.code === inconclusive) runner.output(env, 'verdict', 'inconclusive');
+    if (step === 'main') runner.output(env, 'verdict', problem.code === usage ? 'usage' : 'inconclusive');
     return problem.code;
   }
+}
+
+// stopped is the end of a job that was cancelled before the program ran.
+function stopped(step, env) {
+  if (step === 'main') runner.output(env, 'verdict', 'interrupted');
+  return interrupted;
 }
 
 module.exports = { start, main, post, environment };

@@ -203,7 +203,7 @@ test('inputs that cannot be meant are refused before anything is fetched', async
     assert.equal(end.code, 2, end.text);
     assert.match(end.text, said);
     assert.doesNotMatch(end.text, /secret/);
-    assert.equal(values(env.GITHUB_OUTPUT).verdict, undefined);
+    assert.equal(values(env.GITHUB_OUTPUT).verdict, 'usage');
   }
 });
 

@@ -69,6 +69,7 @@ test('a job that is cancelled while the program is fetched leaves nothing', posi
   assert.equal(end.code, 130, end.text);
   const left = fs.readdirSync(env.RUNNER_TOOL_CACHE, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   assert.deepEqual(left, []);
+  assert.equal(values(env.GITHUB_OUTPUT).verdict, 'interrupted');
   assert.doesNotMatch(end.text, /hallmark action main|::error/);
 });
 

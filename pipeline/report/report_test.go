@@ -186,3 +186,15 @@ func TestUnfinished(t *testing.T) {
 		}
 	}
 }
+
+// TestEnding: the output verdict says retry only where that may help.
+func TestEnding(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[int]string{
+		verdict.ExitUsage: "usage", verdict.ExitInconclusive: "inconclusive", verdict.ExitConflict: "conflict", verdict.ExitInterrupted: "interrupted",
+	} {
+		if got := (Report{Verdict: verdict.Inconclusive, ExitCode: code}).Outputs()[0]; got.Name != "verdict" || got.Value != want {
+			t.Errorf("exit code %d: %+v", code, got)
+		}
+	}
+}
