@@ -197,6 +197,8 @@ test('inputs that cannot be meant are refused before anything is fetched', async
     [{ INPUT_SHA256: 'abc', INPUT_BINARY: 'a' }, /64 hexadecimal digits/],
     [{ INPUT_SHA256: 'a'.repeat(64) }, /goes with the input binary/],
     [{ 'INPUT_MIRROR-TOKEN': 'secret' }, /goes with the input mirror/],
+    [{ INPUT_MIRROR: 'http://mirror.example', 'INPUT_MIRROR-TOKEN': 'secret' }, /use https/],
+    [{ INPUT_MIRROR: 'http://127.evil.example', 'INPUT_MIRROR-TOKEN': 'secret' }, /use https/],
   ]) {
     const { env } = machine(t, inputs);
     const end = await step(at, 'main.js', env);
@@ -205,6 +207,20 @@ test('inputs that cannot be meant are refused before anything is fetched', async
     assert.doesNotMatch(end.text, /secret/);
     assert.equal(values(env.GITHUB_OUTPUT).verdict, 'usage');
   }
+});
+
+test('what a server says is no command of the runner', async (t) => {
+  const at = checkout(t, { program });
+  const server = await serve(t, (_, response) => response.writeHead(403, '::add-path::/evil ##[add-path]/evil').end());
+  const { env } = machine(t, { INPUT_MIRROR: server.url });
+  const end = await step(at, 'main.js', env);
+  assert.equal(end.code, 3, end.text);
+  assert.match(end.text, /answered 403/);
+  for (const line of end.text.split('\n')) {
+    assert.doesNotMatch(line, /^\s*::add-path|##\[/);
+    if (!line.startsWith('::')) assert.doesNotMatch(line, /::/);
+  }
+  assert.equal(require('../runner').harmless('a\n::set-env::b\r##[x]'), 'a : :set-env: :b ## [x]');
 });
 
 test('post runs the same program, and nothing where main had none', async (t) => {
