@@ -173,6 +173,21 @@ cp ${root}/program "$2" && chmod 755 "$2"
   assert.doesNotMatch(seen, /secret/);
   assert.match(seen, new RegExp(`^HOME=${env.HOME}$`, 'm'));
 
+  // Changed since, or with a record that others may write: it is built again, not run.
+  const [record] = fs.readdirSync(env.RUNNER_TOOL_CACHE, { recursive: true }).filter((name) => name.endsWith('.sha256'));
+  const sum = path.join(env.RUNNER_TOOL_CACHE, record);
+  for (const spoil of [() => fs.appendFileSync(sum.replace('.sha256', ''), 'echo stolen\n'), () => fs.chmodSync(sum, 0o666), () => fs.rmSync(sum)]) {
+    spoil();
+    const again = await step(at, 'main.js', withGo);
+    assert.equal(again.code, 0, again.text);
+    assert.match(again.text, /deleted, and built again[^]*::notice/);
+    assert.doesNotMatch(again.text, /stolen/);
+  }
+
+  // The runtime that a build leaves is no other source.
+  fs.mkdirSync(path.join(at.top, 'pipeline/engine/runtime/amd64'), { recursive: true });
+  fs.writeFileSync(path.join(at.top, 'pipeline/engine/runtime/amd64/runc.gz'), 'made by the build');
+
   fs.rmSync(path.join(bare, 'go'));
   const kept = await step(at, 'main.js', withGo);
   assert.equal(kept.code, 0, kept.text);
