@@ -13,16 +13,16 @@ import (
 
 // SARIFRun is what a SARIF document says besides the findings.
 type SARIFRun struct {
-	Image    string
-	Tool     string // what found them, in full
-	Version  string // of Hallmark
-	Verdict  verdict.Verdict
-	Notes    []string
+	Image   string
+	Tool    string // what found them, in full
+	Version string // of Hallmark
+	Verdict verdict.Verdict
+	Notes   []string
 	// Unfinished says why the findings are not all there are; empty: everything was looked at. Who reads the document must
 	// not close alerts by it then.
 	Unfinished string
 	Database   Database // zero: no scan
-	Findings []verdict.Finding
+	Findings   []verdict.Finding
 	// Project places findings at the Dockerfile's line that brought them, where it is known: code scanning shows files of
 	// the project. Without it they stand at the file in the image.
 	Project bool
