@@ -11,6 +11,7 @@ function value(env, name) {
 function read(env) {
   const inputs = {
     command: value(env, 'command') || 'run',
+    reference: value(env, 'reference'),
     sudo: value(env, 'sudo') || 'auto',
     binary: value(env, 'binary'),
     sha256: value(env, 'sha256').toLowerCase(),
@@ -32,11 +33,11 @@ function read(env) {
   if (inputs.mirrorToken && !inputs.mirror) {
     throw new Problem(usage, 'the input mirror-token goes with the input mirror');
   }
-  if (inputs.mirror) mirrorURL(inputs.mirror);
+  if (inputs.mirror) mirrorURL(inputs.mirror, inputs.mirrorToken);
   return inputs;
 }
 
-function mirrorURL(text) {
+function mirrorURL(text, token) {
   let url;
   try {
     url = new URL(text);
@@ -46,6 +47,9 @@ function mirrorURL(text) {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     throw new Problem(usage, `the input mirror begins with ${url.protocol}//; it must be an https or http URL. For a file on the runner there is the input binary`);
   }
+  if (token && url.protocol === 'http:' && !loopback(url.hostname)) {
+    throw new Problem(usage, 'the input mirror is an http URL, on which everybody on the way could read mirror-token: use https');
+  }
   if (url.username || url.password) {
     throw new Problem(usage, 'the input mirror holds a user name or a password, which logs would show: give a token as mirror-token');
   }
@@ -54,4 +58,9 @@ function mirrorURL(text) {
   }
 }
 
-module.exports = { read };
+// loopback is this machine itself, by the names that resolve to nothing else.
+function loopback(host) {
+  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+module.exports = { read, loopback };

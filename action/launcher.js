@@ -10,7 +10,7 @@ const inputs = require('./inputs');
 const leftover = require('./leftover');
 const runner = require('./runner');
 const sudo = require('./sudo');
-const { Problem, inconclusive, interrupted } = require('./problem');
+const { Problem, usage, inconclusive, interrupted } = require('./problem');
 const { run } = require('./run');
 
 // The program gets all of the environment but this: it has no use for it.
@@ -32,23 +32,25 @@ async function main(env, top, started = Date.now() - process.uptime() * 1000) {
   if (given.mirrorToken) runner.mask(given.mirrorToken);
 
   // Until the program runs, a cancelled job has only files of ours to be cleaned of.
-  const stopped = new AbortController();
-  const stop = () => stopped.abort();
+  const cancelled = new AbortController();
+  const stop = () => cancelled.abort();
   process.on('SIGINT', stop).on('SIGTERM', stop);
-  const program = await binary.obtain(given, { top, env, signal: stopped.signal, ...runner });
+  const program = await binary.obtain(given, { top, env, signal: cancelled.signal, ...runner });
   const root = sudo.needed(given, env);
-  if (stopped.signal.aborted) return interrupted;
+  if (cancelled.signal.aborted) return stopped('main', env);
 
   runner.debug(`${program.file}: ${program.from}; started after ${Math.round(Date.now() - started)} ms${root ? ', by sudo' : ''}`);
   runner.state(env, 'launcher_binary', program.file);
   runner.state(env, 'launcher_sha256', program.sha256);
   runner.state(env, 'launcher_sudo', root);
   if (root) sudo.prepare(env);
-  const code = await run(program.file, ['action', 'main'], {
-    env: environment(env, root), root, started: (pid) => runner.state(env, 'launcher_process', leftover.name(pid)),
-  });
-  if (root) sudo.handBack(env);
-  return code;
+  try {
+    return await run(program.file, ['action', 'main'], {
+      env: environment(env, root), root, started: (pid) => runner.state(env, 'launcher_process', leftover.name(pid)),
+    });
+  } finally {
+    if (root) sudo.handBack(env);
+  }
 }
 
 // post lets the program look after what main left. There is nothing to look after where main never ran it.
@@ -56,9 +58,13 @@ async function post(env) {
   const file = env.STATE_launcher_binary;
   if (!file) return 0;
   const root = env.STATE_launcher_sudo === 'true';
-  await leftover.end(env.STATE_launcher_process, { root, env, say: runner.say });
-  binary.check(file, env.STATE_launcher_sha256);
-  return run(file, ['action', 'post'], { env: environment(env, root), root });
+  try {
+    await leftover.end(env.STATE_launcher_process, { root, env, say: runner.say });
+    binary.check(file, env.STATE_launcher_sha256);
+    return await run(file, ['action', 'post'], { env: environment(env, root), root });
+  } finally {
+    if (root) sudo.handBack(env); // a main that was killed could not
+  }
 }
 
 // start runs one of the two and ends the process with its exit code, whatever else may still be open.
@@ -70,12 +76,18 @@ async function outcome(step, env) {
   try {
     return step === 'post' ? await post(env) : await main(env, path.dirname(__dirname));
   } catch (cause) {
-    if (cause.name === 'AbortError') return interrupted;
+    if (cause.name === 'AbortError') return stopped(step, env);
     const problem = cause instanceof Problem ? cause : new Problem(inconclusive, `starting Hallmark: ${cause.stack || cause}`);
     runner.error(problem.message);
-    if (step === 'main' && problem.code === inconclusive) runner.output(env, 'verdict', 'inconclusive');
+    if (step === 'main') runner.output(env, 'verdict', problem.code === usage ? 'usage' : 'inconclusive');
     return problem.code;
   }
+}
+
+// stopped is the end of a job that was cancelled before the program ran.
+function stopped(step, env) {
+  if (step === 'main') runner.output(env, 'verdict', 'interrupted');
+  return interrupted;
 }
 
 module.exports = { start, main, post, environment };

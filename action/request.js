@@ -4,6 +4,7 @@ const http = require('node:http');
 const https = require('node:https');
 const tls = require('node:tls');
 
+const { loopback } = require('./inputs');
 const proxies = require('./proxy');
 
 // Failure is an answer, or the lack of one, that makes an attempt end. wait is how long the server asked to be left alone.
@@ -21,6 +22,7 @@ const redirects = 5;
 // get asks for a URL and follows redirects. It resolves with the answer's stream once that is 200. The token goes to the
 // first URL's origin only: GitHub and object stores redirect to hosts that it is not for.
 async function get(url, { token, env, signal, connect, idle }) {
+  if (token && url.protocol !== 'https:' && !loopback(url.hostname)) throw new Failure(`no token is sent to ${url.host} without https`);
   const origin = url.origin;
   let safe = url.protocol === 'https:';
   for (let hop = 0; ; hop++) {

@@ -18,7 +18,13 @@ async function obtain(top, at, { env, signal, say, notice }) {
   const state = digest(top);
   const place = slot(env, `0.0.0-source.${state.slice(0, 12)}`, at);
   const from = 'built from source, as this commit of the action is no release';
-  if (place.filled()) return { file: place.program, sha256: checksum.ofFile(place.program), from };
+  const record = place.program + '.sha256';
+  if (place.filled()) {
+    const sha256 = recorded(record);
+    if (sha256 && checksum.ofFile(place.program) === sha256) return { file: place.program, sha256, from };
+    place.drop();
+    say(`${place.program} is not known to be what was built there: deleted, and built again`);
+  }
 
   notice('This commit of the action is no release: Hallmark is built from its source with Go, which takes minutes. Pin a release to fetch it instead.');
   const go = findGo(env);
@@ -34,8 +40,19 @@ async function obtain(top, at, { env, signal, say, notice }) {
     if (signal?.aborted) throw cause;
     throw new Problem(inconclusive, `building Hallmark from source with ${go}: ${cause.message}. Pin a release of the action, or give the input binary`);
   }
-  const file = place.keep(partial);
-  return { file, sha256: checksum.ofFile(file), from };
+  const sha256 = checksum.ofFile(partial);
+  fs.rmSync(record, { force: true }); // it may be somebody else's
+  fs.writeFileSync(record, sha256 + '\n', { mode: 0o644, flag: 'wx' });
+  return { file: place.keep(partial), sha256, from };
+}
+
+// recorded is the checksum that a program had when it was built, if nobody but this user or root may have written it.
+function recorded(file) {
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+  if (!stat?.isFile()) return '';
+  if (process.platform !== 'win32' && ((stat.mode & 0o022) !== 0 || ![0, process.getuid()].includes(stat.uid))) return '';
+  const text = fs.readFileSync(file, 'utf8').trim();
+  return /^[0-9a-f]{64}$/.test(text) ? text : '';
 }
 
 // runtime builds the container runtime that the program embeds, where that can be done; without it the program takes the
@@ -50,13 +67,23 @@ async function runtime(top, at, options, { say }) {
   }
 }
 
-// compileEnvironment is the environment without what steps were given: no compiler needs to see secrets.
+// What Go, a C compiler and a shell read: where things are, and how modules are reached.
+const needed = new RegExp(
+  '^(' +
+    [
+      'PATH|PATHEXT|HOME|USERPROFILE|LOCALAPPDATA|APPDATA|PROGRAMDATA|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|TMPDIR|TEMP|TMP|XDG_CACHE_HOME|XDG_CONFIG_HOME',
+      'LANG|LC_[A-Z]+|TZ|GOROOT|GOROOT_[A-Z0-9_]+|GOPATH|GOCACHE|GOMODCACHE|GOTMPDIR|GOENV|GOPROXY|GONOPROXY|GOSUMDB|GONOSUMDB|GOPRIVATE|GOINSECURE|GOMAXPROCS',
+      'CC|PKG_CONFIG|PKG_CONFIG_PATH|HTTPS?_PROXY|NO_PROXY|ALL_PROXY|SSL_CERT_FILE|SSL_CERT_DIR',
+    ].join('|') +
+    ')$',
+  'i',
+);
+
+// compileEnvironment is what a compiler needs of the environment, and nothing else: whatever a workflow gives its steps
+// may be a secret, by whatever name.
 function compileEnvironment(env) {
-  const clean = { ...env, CGO_ENABLED: '0', GOEXPERIMENT: 'jsonv2', GOTOOLCHAIN: 'auto', GOFLAGS: '-buildvcs=false', GOWORK: 'off' };
-  for (const name of Object.keys(clean)) {
-    if (/^(INPUT_|ACTIONS_|STATE_|HALLMARK_)/.test(name) || /TOKEN|SECRET|PASSWORD/i.test(name)) delete clean[name];
-  }
-  return clean;
+  const kept = Object.entries(env).filter(([name]) => needed.test(name));
+  return { ...Object.fromEntries(kept), CGO_ENABLED: '0', GOEXPERIMENT: 'jsonv2', GOTOOLCHAIN: 'auto', GOFLAGS: '-buildvcs=false', GOWORK: 'off' };
 }
 
 // findGo looks on PATH, then where GitHub's machines keep versions of Go. Any since 1.21 fetches the one that go.mod wants.
@@ -88,7 +115,8 @@ function digest(top) {
       for (const name of fs.readdirSync(path.join(top, file)).sort()) if (name !== 'testdata' && !name.startsWith('.')) visit(file + '/' + name);
       return;
     }
-    if (file.endsWith('_test.go')) return;
+    // The build makes the runtime itself: with it the second step would not find what the first has built.
+    if (file.endsWith('_test.go') || /^pipeline\/engine\/runtime\/[^/]+\/runc\.gz$/.test(file)) return;
     sum.update(`${file}\0${stat.size}\0`).update(fs.readFileSync(path.join(top, file)));
   };
   ['go.mod', 'go.sum', 'cmd', 'pipeline', 'policies'].forEach(visit);

@@ -8,8 +8,10 @@ const path = require('node:path');
 
 const { Problem, usage } = require('./problem');
 
-// What builds or launches.
-const rooted = ['run', 'build'];
+// What builds or launches: a check or a scan, too, unless it is given an image that is there.
+function rooted(inputs) {
+  return ['run', 'build'].includes(inputs.command) || (['check', 'scan'].includes(inputs.command) && !inputs.reference);
+}
 
 // needed says whether the program is to run as root by sudo. can is asked only where it matters.
 function needed(inputs, env, { system = process.platform, uid = process.getuid?.(), can = () => works(env) } = {}) {
@@ -19,7 +21,7 @@ function needed(inputs, env, { system = process.platform, uid = process.getuid?.
     if (!can()) throw new Problem(usage, 'the input sudo is true, but `sudo -n` with the environment kept does not work here: it asks for a password, is missing, or may not keep variables (SETENV)');
     return true;
   }
-  return system === 'linux' && rooted.includes(inputs.command) && !env.BUILDKIT_HOST && can();
+  return system === 'linux' && rooted(inputs) && !env.BUILDKIT_HOST && can();
 }
 
 // works tries what will be done: become root without a question, and keep variables.

@@ -119,24 +119,34 @@ func Cleanup(ctx context.Context, cfg *config.Config, with CleanupOptions, geten
 	return swept, errors.Join(failed...)
 }
 
-type place struct{ Profile, Host string }
+// Workspace is one that Databricks' own configuration names by its profile, or its address; without both, the one of
+// Databricks' environment.
+type Workspace struct {
+	Profile string `json:"profile,omitempty"`
+	Host    string `json:"host,omitempty"`
+}
+
+// Workspaces are those that launches of the configuration may leave something in, for who cleans up without it.
+func Workspaces(cfg *config.Config, getenv func(string) string) []Workspace {
+	return workspaces(cfg, CleanupOptions{}, getenv)
+}
 
 // workspaces are those to look into, each once.
-func workspaces(cfg *config.Config, with CleanupOptions, getenv func(string) string) []place {
+func workspaces(cfg *config.Config, with CleanupOptions, getenv func(string) string) []Workspace {
 	if with.Profile != "" || with.Host != "" {
-		return []place{{with.Profile, with.Host}}
+		return []Workspace{{with.Profile, with.Host}}
 	}
-	var all []place
+	var all []Workspace
 	for _, l := range cfg.Launch {
 		if l.Target != workspaceTarget || l.Databricks == nil {
 			continue
 		}
-		if p := (place{l.Databricks.Profile, strings.TrimSuffix(l.Databricks.Host, "/")}); !slices.Contains(all, p) {
+		if p := (Workspace{l.Databricks.Profile, strings.TrimSuffix(l.Databricks.Host, "/")}); !slices.Contains(all, p) {
 			all = append(all, p)
 		}
 	}
 	if len(all) == 0 && (getenv("DATABRICKS_HOST") != "" || getenv("DATABRICKS_CONFIG_PROFILE") != "") {
-		all = append(all, place{})
+		all = append(all, Workspace{})
 	}
 	return all
 }

@@ -144,14 +144,14 @@ func TestWorkspacesToCleanUp(t *testing.T) {
 		launches []config.Launch
 		with     CleanupOptions
 		getenv   func(string) string
-		want     []place
+		want     []Workspace
 	}{
 		{nil, CleanupOptions{}, none, nil},
 		{[]config.Launch{{Target: "sandbox"}}, CleanupOptions{}, none, nil},
-		{nil, CleanupOptions{}, set("DATABRICKS_HOST"), []place{{}}},
-		{nil, CleanupOptions{}, set("DATABRICKS_CONFIG_PROFILE"), []place{{}}},
-		{[]config.Launch{in("", "https://a"), in("ci", ""), in("", "https://a/")}, CleanupOptions{}, set("DATABRICKS_HOST"), []place{{"", "https://a"}, {"ci", ""}}},
-		{[]config.Launch{in("", "https://a")}, CleanupOptions{Profile: "other"}, none, []place{{"other", ""}}},
+		{nil, CleanupOptions{}, set("DATABRICKS_HOST"), []Workspace{{}}},
+		{nil, CleanupOptions{}, set("DATABRICKS_CONFIG_PROFILE"), []Workspace{{}}},
+		{[]config.Launch{in("", "https://a"), in("ci", ""), in("", "https://a/")}, CleanupOptions{}, set("DATABRICKS_HOST"), []Workspace{{"", "https://a"}, {"ci", ""}}},
+		{[]config.Launch{in("", "https://a")}, CleanupOptions{Profile: "other"}, none, []Workspace{{"other", ""}}},
 	} {
 		if got := workspaces(&config.Config{Launch: test.launches}, test.with, test.getenv); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%+v: %v, want %v", test.with, got, test.want)

@@ -164,12 +164,29 @@ env >${root}/seen
 while [ "$1" != -o ]; do shift; done
 cp ${root}/program "$2" && chmod 755 "$2"
 `, { mode: 0o755 });
-  const withGo = { ...env, PATH: bare + ':' + env.PATH, 'INPUT_GITHUB-TOKEN': 'secret', GH_TOKEN: 'secret', DB_PASSWORD: 'secret', HTTPS_PROXY: '' };
+  const withGo = { ...env, PATH: bare + ':' + env.PATH, 'INPUT_GITHUB-TOKEN': 'secret', GH_TOKEN: 'secret', DB_PASSWORD: 'secret', DEPLOY_KEY: 'secret', PGPASS: 'secret', HTTPS_PROXY: '' };
   const built = await step(at, 'main.js', withGo);
   assert.equal(built.code, 0, built.text);
   assert.match(built.text, /::notice title=Hallmark::This commit of the action is no release/);
   assert.match(built.text, /^hallmark action main$/m);
-  assert.doesNotMatch(fs.readFileSync(path.join(root, 'seen'), 'utf8'), /secret/);
+  const seen = fs.readFileSync(path.join(root, 'seen'), 'utf8');
+  assert.doesNotMatch(seen, /secret/);
+  assert.match(seen, new RegExp(`^HOME=${env.HOME}$`, 'm'));
+
+  // Changed since, or with a record that others may write: it is built again, not run.
+  const [record] = fs.readdirSync(env.RUNNER_TOOL_CACHE, { recursive: true }).filter((name) => name.endsWith('.sha256'));
+  const sum = path.join(env.RUNNER_TOOL_CACHE, record);
+  for (const spoil of [() => fs.appendFileSync(sum.replace('.sha256', ''), 'echo stolen\n'), () => fs.chmodSync(sum, 0o666), () => fs.rmSync(sum)]) {
+    spoil();
+    const again = await step(at, 'main.js', withGo);
+    assert.equal(again.code, 0, again.text);
+    assert.match(again.text, /deleted, and built again[^]*::notice/);
+    assert.doesNotMatch(again.text, /stolen/);
+  }
+
+  // The runtime that a build leaves is no other source.
+  fs.mkdirSync(path.join(at.top, 'pipeline/engine/runtime/amd64'), { recursive: true });
+  fs.writeFileSync(path.join(at.top, 'pipeline/engine/runtime/amd64/runc.gz'), 'made by the build');
 
   fs.rmSync(path.join(bare, 'go'));
   const kept = await step(at, 'main.js', withGo);
@@ -195,14 +212,30 @@ test('inputs that cannot be meant are refused before anything is fetched', async
     [{ INPUT_SHA256: 'abc', INPUT_BINARY: 'a' }, /64 hexadecimal digits/],
     [{ INPUT_SHA256: 'a'.repeat(64) }, /goes with the input binary/],
     [{ 'INPUT_MIRROR-TOKEN': 'secret' }, /goes with the input mirror/],
+    [{ INPUT_MIRROR: 'http://mirror.example', 'INPUT_MIRROR-TOKEN': 'secret' }, /use https/],
+    [{ INPUT_MIRROR: 'http://127.evil.example', 'INPUT_MIRROR-TOKEN': 'secret' }, /use https/],
   ]) {
     const { env } = machine(t, inputs);
     const end = await step(at, 'main.js', env);
     assert.equal(end.code, 2, end.text);
     assert.match(end.text, said);
     assert.doesNotMatch(end.text, /secret/);
-    assert.equal(values(env.GITHUB_OUTPUT).verdict, undefined);
+    assert.equal(values(env.GITHUB_OUTPUT).verdict, 'usage');
   }
+});
+
+test('what a server says is no command of the runner', async (t) => {
+  const at = checkout(t, { program });
+  const server = await serve(t, (_, response) => response.writeHead(403, '::add-path::/evil ##[add-path]/evil').end());
+  const { env } = machine(t, { INPUT_MIRROR: server.url });
+  const end = await step(at, 'main.js', env);
+  assert.equal(end.code, 3, end.text);
+  assert.match(end.text, /answered 403/);
+  for (const line of end.text.split('\n')) {
+    assert.doesNotMatch(line, /^\s*::add-path|##\[/);
+    if (!line.startsWith('::')) assert.doesNotMatch(line, /::/);
+  }
+  assert.equal(require('../runner').harmless('a\n::set-env::b\r##[x]'), 'a : :set-env: :b ## [x]');
 });
 
 test('post runs the same program, and nothing where main had none', async (t) => {

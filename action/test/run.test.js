@@ -69,6 +69,7 @@ test('a job that is cancelled while the program is fetched leaves nothing', posi
   assert.equal(end.code, 130, end.text);
   const left = fs.readdirSync(env.RUNNER_TOOL_CACHE, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   assert.deepEqual(left, []);
+  assert.equal(values(env.GITHUB_OUTPUT).verdict, 'interrupted');
   assert.doesNotMatch(end.text, /hallmark action main|::error/);
 });
 
@@ -108,6 +109,9 @@ test('post never ends a process that got the same number later', posix, async (t
 for (const [name, inputs, env, machine, want] of [
   ['a run', { command: 'run' }, {}, {}, true],
   ['a build', { command: 'build' }, {}, {}, true],
+  ['a check that builds', { command: 'check', reference: '' }, {}, {}, true],
+  ['a scan that builds', { command: 'scan' }, {}, {}, true],
+  ['a check of an image that is there', { command: 'check', reference: 'ghcr.io/o/app' }, {}, {}, false],
   ['a verification', { command: 'verify' }, {}, {}, false],
   ['a run of root', { command: 'run' }, {}, { uid: 0 }, false],
   ['a run on macOS', { command: 'run' }, {}, { system: 'darwin' }, false],
@@ -159,6 +163,13 @@ test('under sudo no value stands in the arguments, and files of root are kept ap
   const post = await step(at, 'post.js', { ...env, ...state(env) }, { uid: 65534, gid: 65534 });
   assert.match(post.text, /^hallmark action post$/m);
   assert.match(fs.readFileSync(env.FAKE_SUDO_LOG, 'utf8'), /hallmark action post/);
+
+  // What main could not hand back, post does, even where it cannot run the program any more.
+  const file = path.join(env.GITHUB_WORKSPACE, 'left.html');
+  fs.writeFileSync(file, '');
+  const broken = await step(at, 'post.js', { ...env, ...state(env), STATE_launcher_sha256: 'other', INPUT_REPORT: 'left.html' }, { uid: 65534, gid: 65534 });
+  assert.equal(broken.code, 3, broken.text);
+  assert.match(fs.readFileSync(env.FAKE_SUDO_LOG, 'utf8'), /-- chown -R -P -h 65534:65534 -- \S*left\.html/);
 
   const refused = await step(at, 'main.js', { ...env, FAKE_SUDO_REFUSES: '1' }, { uid: 65534, gid: 65534 });
   assert.equal(refused.code, 0, refused.text);

@@ -166,6 +166,9 @@ func (s *step) present(rep *report.Report) {
 
 // post takes down what the step left behind, if the runner ended it before it could do so itself. It may be called again.
 func (s *step) post(ctx context.Context) int {
+	secret.Announce(s.says.Mask)
+	defer secret.Announce(nil)
+	s.in.mask(s.env)
 	home := pipeline.Home(s.env("STATE_home"))
 	if home == "" {
 		fmt.Fprintln(s.says.Log(), "Nothing was begun, so nothing is left")
@@ -183,16 +186,25 @@ func (s *step) post(ctx context.Context) int {
 	return s.quietly(err)
 }
 
-// clusters deletes what the run's launches have left in workspaces. A configuration that cannot be read has launched nothing.
+// clusters deletes what the run's launches have left in the workspaces that main noted before it launched anything.
 func (s *step) clusters(ctx context.Context, run string) (left []string, err error) {
-	if run == "" || s.configure() != nil {
+	if run == "" {
 		return nil, nil
 	}
-	swept, err := pipeline.Cleanup(ctx, s.cfg, pipeline.CleanupOptions{Run: run}, os.Getenv)
-	for _, found := range swept {
-		left = append(left, fmt.Sprintf("cluster %s in %s: %s", found.ID, found.Workspace, found.Why))
+	var places []pipeline.Workspace
+	if err := json.Unmarshal([]byte(s.env("STATE_workspaces")), &places); err != nil {
+		return nil, fmt.Errorf("looking for clusters of the run %s: the step's state does not say in which workspaces (%w). Look with `hallmark cleanup`", run, err)
 	}
-	return left, err
+	var failed []error
+	for _, place := range places {
+		with := pipeline.CleanupOptions{Run: run, Profile: place.Profile, Host: place.Host}
+		swept, err := pipeline.Cleanup(ctx, &config.Config{}, with, os.Getenv)
+		for _, found := range swept {
+			left = append(left, fmt.Sprintf("cluster %s in %s: %s", found.ID, found.Workspace, found.Why))
+		}
+		failed = append(failed, err)
+	}
+	return left, errors.Join(failed...)
 }
 
 // quietly ends the post step: what could not be taken down is a warning, for the job has ended and its result stands.

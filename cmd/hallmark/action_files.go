@@ -19,8 +19,8 @@ var fileOutputs = map[string]struct{ kind, name string }{
 func (s *step) files(rep *report.Report) {
 	s.written = map[string]string{}
 	for output, made := range fileOutputs {
-		if made.kind == "sarif" && (s.in.command == "build" || s.in.command == "verify" || s.in.command == "promote") {
-			continue // nothing has looked for findings
+		if made.kind == "sarif" && rep.Unfinished() != "" {
+			continue // code scanning would close the alerts of everything that was not looked at
 		}
 		path := s.in.files[made.kind]
 		if path == "" {

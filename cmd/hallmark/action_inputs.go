@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -175,6 +176,12 @@ func (s *step) load() (err error) {
 	s.told.state("home", string(s.options.Home))
 	s.told.state("engine", s.cfg.Engine.Root)
 	s.told.state("run", s.options.RunID)
+	// The checkout may be gone when the job has ended, or hold another configuration.
+	launched, err := json.Marshal(pipeline.Workspaces(s.cfg, os.Getenv))
+	if err != nil {
+		return fmt.Errorf("noting the workspaces for the post step: %w", err)
+	}
+	s.told.state("workspaces", string(launched))
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/pipeline/foreign"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // Output is one result of a run that later steps of a pipeline use.
@@ -40,10 +41,16 @@ func (r Report) Outputs() []Output {
 	}
 }
 
-// ending is the verdict, or that somebody else moved the golden tag.
+// ending is the verdict, or what else ended the run: a mistake in what it was given, an interruption, a golden tag that
+// somebody else moved. None of them is the image's surroundings, which might be better the next time.
 func ending(r Report) string {
-	if r.ExitCode == 4 {
+	switch r.ExitCode {
+	case verdict.ExitUsage:
+		return "usage"
+	case verdict.ExitConflict:
 		return "conflict"
+	case verdict.ExitInterrupted:
+		return "interrupted"
 	}
 	return string(r.Verdict)
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -160,5 +162,39 @@ func TestCheckup(t *testing.T) {
 			t.Fatal(err)
 		}
 		golden(t, file, out.Bytes())
+	}
+}
+
+// TestUnfinished: no findings mean a clean image only where every gate has judged.
+func TestUnfinished(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		steps    []Step
+		finished bool
+	}{
+		"no steps":         {nil, false},
+		"a build alone":    {[]Step{{Name: "build", State: Done}}, false},
+		"both done":        {[]Step{{Name: "check", State: Done}, {Name: "scan", State: Done}}, true},
+		"a gate that says": {[]Step{{Name: "check", State: Failed, Verdict: verdict.Fail}, {Name: "scan", State: Done}}, true},
+		"no database":      {[]Step{{Name: "check", State: Done}, {Name: "scan", State: Failed, Verdict: verdict.Inconclusive}}, false},
+		"left out":         {[]Step{{Name: "check", State: Skipped}, {Name: "scan", State: Done}}, false},
+		"a failed build":   {[]Step{{Name: "build", State: Failed}, {Name: "check", State: NotReached}, {Name: "scan", State: NotReached}}, false},
+		"one command":      {[]Step{{Name: "scan", State: Done}}, true},
+	} {
+		if got := (Report{Steps: c.steps}).Unfinished() == ""; got != c.finished {
+			t.Errorf("%s: finished %v", name, got)
+		}
+	}
+}
+
+// TestEnding: the output verdict says retry only where that may help.
+func TestEnding(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[int]string{
+		verdict.ExitUsage: "usage", verdict.ExitInconclusive: "inconclusive", verdict.ExitConflict: "conflict", verdict.ExitInterrupted: "interrupted",
+	} {
+		if got := (Report{Verdict: verdict.Inconclusive, ExitCode: code}).Outputs()[0]; got.Name != "verdict" || got.Value != want {
+			t.Errorf("exit code %d: %+v", code, got)
+		}
 	}
 }

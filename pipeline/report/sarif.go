@@ -13,13 +13,16 @@ import (
 
 // SARIFRun is what a SARIF document says besides the findings.
 type SARIFRun struct {
-	Image    string
-	Tool     string // what found them, in full
-	Version  string // of Hallmark
-	Verdict  verdict.Verdict
-	Notes    []string
-	Database Database // zero: no scan
-	Findings []verdict.Finding
+	Image   string
+	Tool    string // what found them, in full
+	Version string // of Hallmark
+	Verdict verdict.Verdict
+	Notes   []string
+	// Unfinished says why the findings are not all there are; empty: everything was looked at. Who reads the document must
+	// not close alerts by it then.
+	Unfinished string
+	Database   Database // zero: no scan
+	Findings   []verdict.Finding
 	// Project places findings at the Dockerfile's line that brought them, where it is known: code scanning shows files of
 	// the project. Without it they stand at the file in the image.
 	Project bool
@@ -27,13 +30,33 @@ type SARIFRun struct {
 	Dockerfile string
 }
 
-// SARIF writes a run's findings as SARIF 2.1.0, those at the project's files first of all.
+// Unfinished says why the report's findings are not all that the image has: a gate was left out, was not reached, or came
+// to no verdict. Empty: every gate of the run has judged. No findings mean a clean image only then.
+func (r Report) Unfinished() string {
+	gates := 0
+	for _, s := range r.Steps {
+		if s.Name != "check" && s.Name != "scan" {
+			continue
+		}
+		gates++
+		if s.State != Done && (s.State != Failed || s.Verdict != verdict.Fail) {
+			return "The " + s.Name + " came to no verdict (" + string(s.State) + "): findings may be missing"
+		}
+	}
+	if gates == 0 {
+		return "Nothing has looked for findings"
+	}
+	return ""
+}
+
+// SARIF writes a run's findings as SARIF 2.1.0, those at the project's files first of all. Where a gate came to no verdict
+// it says that the execution was not successful.
 func SARIF(w io.Writer, r Report, dockerfile string) error {
 	r = redacted(r)
 	findings := append([]verdict.Finding(nil), r.Findings...)
 	verdict.Sort(findings)
 	return WriteSARIF(w, SARIFRun{
-		Image: named(r), Tool: "Hallmark", Version: r.Hallmark, Verdict: r.Verdict,
+		Image: named(r), Tool: "Hallmark", Version: r.Hallmark, Verdict: r.Verdict, Unfinished: r.Unfinished(),
 		Notes: r.allNotes(), Database: r.Scan.Database, Findings: findings, Project: true, Dockerfile: dockerfile,
 	})
 }
@@ -64,7 +87,12 @@ func WriteSARIF(w io.Writer, r SARIFRun) error {
 			"source": d.Source, "digest": d.Digest, "updated_at": d.Updated.UTC().Format("2006-01-02T15:04:05Z"), "note": d.Note,
 		}
 	}
-	invocation := run.AddInvocation(true)
+	invocation := run.AddInvocation(r.Unfinished == "")
+	if r.Unfinished != "" {
+		invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications, &sarif.Notification{
+			Level: "error", Message: sarif.NewTextMessage(r.Unfinished),
+		})
+	}
 	for _, note := range r.Notes {
 		invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications, &sarif.Notification{
 			Level: "note", Message: sarif.NewTextMessage(note),
