@@ -250,6 +250,9 @@ func TestHanging(t *testing.T) {
 	}{
 		{"GET /api/2.1/clusters/spark-versions", 99, verdict.Inconclusive},
 		{getCluster, 99, verdict.Inconclusive},
+		{"POST /api/1.2/contexts/create", 99, verdict.Inconclusive}, // no command was taken: nothing of the image ran
+		{"GET /api/1.2/contexts/status", 99, verdict.Inconclusive},
+		{"POST /api/1.2/commands/execute", 99, verdict.Inconclusive},
 		{getStatus, 1, verdict.Fail}, // the cluster is well, and the command is not done: a hanging probe
 	} {
 		t.Run(test.request, func(t *testing.T) {
@@ -263,6 +266,9 @@ func TestHanging(t *testing.T) {
 			result := run(t, s.options(), spec)
 			if result.Verdict != test.verdict {
 				t.Errorf("%s (%s): %s", result.Verdict, result.Code, result.Reason)
+			}
+			if strings.HasPrefix(test.request, "POST") && (result.Code != launch.CodeWorkspace || !strings.Contains(result.Reason, "took no command")) {
+				t.Errorf("(%s) %s", result.Code, result.Reason)
 			}
 			if left := s.left(); len(left) > 0 {
 				t.Errorf("clusters are left: %v", left)
