@@ -141,12 +141,21 @@ func (c *cluster) got(digest string) {
 	c.pulled = digest
 }
 
-// imageRefused says that a launch ended because of the image's URL, as far as can be told.
-func (c *cluster) imageRefused(err error) bool {
+// formRefused says that a launch ended because of how the image's URL is written, as far as can be told. A registry that
+// refuses and an end that may be another one next time say nothing of the form.
+func formRefused(err error) bool {
 	if refused(err) {
-		return aboutImage(messageOf(err))
+		return aboutForm(messageOf(err))
 	}
-	return c.endedWith() == "DOCKER_IMAGE_PULL_FAILURE"
+	e := (*fault)(nil)
+	if !errors.As(err, &e) || e.again {
+		return false
+	}
+	switch e.of.Code {
+	case launch.CodePull, launch.CodeStart, launch.CodeConfiguration:
+		return aboutForm(e.of.Reason)
+	}
+	return false
 }
 
 // Logs is what the workspace tells of the cluster, and what commands have written.

@@ -165,7 +165,7 @@ func (t *Target) Launch(ctx context.Context, spec launch.Spec) (launch.Cluster, 
 		if err == nil {
 			return c, nil
 		}
-		if !url.trial || !c.imageRefused(err) || ctx.Err() != nil {
+		if !url.trial || !formRefused(err) || ctx.Err() != nil {
 			return c, t.surely(err)
 		}
 		// The platform may not take this form of the URL: the next one tells whether it was that.
