@@ -173,8 +173,23 @@ func (c *cluster) Logs(ctx context.Context) (io.ReadCloser, error) {
 	return c.book.Reader(), nil
 }
 
-// Terminate deletes the cluster for good. Where its creation was never answered, it looks for it by its tag.
+// Terminate deletes the cluster for good. Where a creation was never answered, and nothing is found that came of it, its
+// error says how to look again: a cluster may appear later.
 func (c *cluster) Terminate(ctx context.Context) error {
+	if err := c.end(ctx); err != nil {
+		return err
+	}
+	if c.target.inDoubt() {
+		return &launch.Error{
+			Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: "the creation of a cluster was never answered, and none is found that came of it: one may still appear",
+			Remedy: "Run hallmark cleanup --run " + c.spec.RunID + " in a few minutes",
+		}
+	}
+	return nil
+}
+
+// end deletes the cluster for good. Where its creation was never answered, it looks for it by its tag.
+func (c *cluster) end(ctx context.Context) error {
 	c.ending.Lock()
 	defer c.ending.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteWithin)

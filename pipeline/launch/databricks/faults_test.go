@@ -352,3 +352,20 @@ func TestAttemptsAreTold(t *testing.T) {
 		t.Errorf("%+v", result.Events)
 	}
 }
+
+// A creation of which nobody knows whether it was heard is told with the way to look again.
+func TestCreationInDoubt(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.script(postCreate, lost, lost, lost)
+	o := s.options()
+	o.Retries = 0
+	result := run(t, o, testSpec())
+	said := false
+	for _, event := range result.Events {
+		said = said || strings.Contains(event.Text, "taking the cluster down") && strings.Contains(event.Text, "hallmark cleanup --run "+result.RunID)
+	}
+	if result.Verdict != verdict.Inconclusive || !said {
+		t.Errorf("%s: %s; %+v", result.Verdict, result.Reason, result.Events)
+	}
+}

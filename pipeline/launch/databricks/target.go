@@ -171,7 +171,7 @@ func (t *Target) Launch(ctx context.Context, spec launch.Spec) (launch.Cluster, 
 		// The platform may not take this form of the URL: the next one tells whether it was that.
 		c.event("the image's URL was not taken as %s; %s is tried", url.text, made.urls[len(made.urls)-1].text)
 		made.before = append(made.before, c.takenEvents()...)
-		if err := c.Terminate(ctx); err != nil {
+		if err := c.end(ctx); err != nil {
 			return c, t.surely(err)
 		}
 	}
