@@ -144,8 +144,11 @@ func TestRun(t *testing.T) {
 		},
 		{
 			name: "a probe that hangs has its own time, and the launch's ends with it", spec: withTimeout(spec(Probe{Kind: Command, Args: []string{"x"}, Timeout: 50 * time.Millisecond}), 80*time.Millisecond),
-			target: &fake{probe: func(ctx context.Context, _ Probe) (Output, error) { time.Sleep(500 * time.Millisecond); return Output{}, hang(ctx) }},
-			want:   verdict.Fail, code: CodeTimeout, reason: "the probes were not through", probes: []verdict.Verdict{verdict.Inconclusive}, terminated: 1,
+			target: &fake{probe: func(ctx context.Context, _ Probe) (Output, error) {
+				time.Sleep(500 * time.Millisecond)
+				return Output{}, hang(ctx)
+			}},
+			want: verdict.Fail, code: CodeTimeout, reason: "the probes were not through", probes: []verdict.Verdict{verdict.Inconclusive}, terminated: 1,
 		},
 		{
 			name: "the cluster dies under a probe", spec: spec(piProbe, runProbe),
