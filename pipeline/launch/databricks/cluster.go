@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,9 @@ import (
 // Bounds of what is done at the end, which has a context of its own: a cancelled run still cleans up.
 const (
 	deleteWithin  = 90 * time.Second
+	deleteRound   = 20 * time.Second // of it, for one request with its repetitions
+	deletePause   = 10 * time.Second // between them
+	deleteRounds  = 9
 	destroyWithin = 5 * time.Second
 	lookWithin    = 10 * time.Second
 	eventsWithin  = 20 * time.Second
@@ -211,11 +215,38 @@ func (c *cluster) end(ctx context.Context) error {
 	return nil
 }
 
-// remove deletes a cluster for good. One that is not there is no error.
-func (w *workspace) remove(ctx context.Context, id string) error {
-	err := w.call(ctx, "deleting the cluster "+id, harmless, func(ctx context.Context) error {
+// permanently asks for a cluster's deletion. A workspace that wants to be left alone for longer than the round lasts is
+// not obeyed: a cluster that stays costs money.
+func (w *workspace) permanently(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, deleteRound)
+	defer cancel()
+	return w.call(ctx, "deleting the cluster "+id, harmless, func(ctx context.Context) error {
 		return w.clusters.PermanentDelete(ctx, compute.PermanentDeleteCluster{ClusterId: id})
 	})
+}
+
+// unheard says that a request was not carried out for a reason that passes.
+func unheard(err error) bool {
+	e := (*fault)(nil)
+	switch {
+	case err == nil:
+		return false
+	case !errors.As(err, &e):
+		return errors.Is(err, context.DeadlineExceeded)
+	}
+	code := status(e.of.Cause)
+	return code == 0 || code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
+}
+
+// remove deletes a cluster for good. One that is not there is no error.
+func (w *workspace) remove(ctx context.Context, id string) error {
+	err := w.permanently(ctx, id)
+	for round := 1; round < deleteRounds && unheard(err) && ctx.Err() == nil; round++ {
+		if w.wait(ctx, deletePause) != nil {
+			break
+		}
+		err = w.permanently(ctx, id)
+	}
 	e := (*fault)(nil)
 	switch {
 	case err == nil, errors.As(err, &e) && gone(e.of.Cause):

@@ -369,3 +369,24 @@ func TestCreationInDoubt(t *testing.T) {
 		t.Errorf("%s: %s; %+v", result.Verdict, result.Reason, result.Events)
 	}
 }
+
+// A deletion is asked for again for as long as there is time: longer than any other request is.
+func TestDeletionIsRepeated(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	for range 2 * mostRetries {
+		s.script(removal, says(500, "INTERNAL_ERROR", "oops"))
+	}
+	s.script(removal, says(429, "REQUEST_LIMIT_EXCEEDED", "slow down", "Retry-After", "3600"))
+	o := s.options()
+	o.wait = func(ctx context.Context, d time.Duration) error {
+		if d > deletePause*5/4 {
+			t.Errorf("waited for %s", d)
+		}
+		return sleep(ctx, 0)
+	}
+	result := run(t, o, testSpec())
+	if result.Verdict != verdict.Pass || len(s.left()) > 0 {
+		t.Errorf("%s: %s; left %v", result.Verdict, result.Reason, s.left())
+	}
+}
