@@ -72,7 +72,7 @@ func TestReach(t *testing.T) {
 		{"launch[0].probes[0].spark-pi=5", func(c *Config) any { return *c.Launch[0].Probes[0].SparkPi }, "{{} 5 5m}"},
 		{"launch[0].probes[0].spark-pi.timeout=9m", func(c *Config) any { return *c.Launch[0].Probes[0].SparkPi }, "{{} 20 9m}"},
 		{"launch[0].probes[1].run.expect=ok", func(c *Config) any { return *c.Launch[0].Probes[1].Run }, "{{} [a b] ok  0 2m}"},
-		{"launch[2]={profile: service}", func(c *Config) any { return len(c.Launch) }, "3"},
+		{"launch[2]={profile: databricks}", func(c *Config) any { return len(c.Launch) }, "3"},
 		{"launch=[]", func(c *Config) any { return len(c.Launch) }, "0"},
 		{"scan.fixable_only=false", func(c *Config) any { return c.Scan.FixableOnly }, "false"},
 		{"check.params.base.max_size=2GB", func(c *Config) any { return c.Check.Params }, "map[base:map[max_size:2GB]]"},

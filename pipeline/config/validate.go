@@ -18,6 +18,7 @@ func (d *decoder) validate(c *Config) {
 	for i, launch := range c.Launch {
 		d.validateLaunch(fmt.Sprintf("launch[%d]", i), launch)
 	}
+	d.validateDistinct(c.Launch)
 	d.validatePromote(c)
 	d.validateReaching(c)
 }
@@ -178,6 +179,30 @@ func (d *decoder) signedException(path string, said map[string]string) {
 		if value, asked := said[key]; asked && strings.TrimSpace(value) == "" && d.nodes[path+"."+key] != nil && !d.failed(path+"."+key) {
 			d.refuse(path+"."+key, "is empty", "an exception says what, why and who answers for it")
 		}
+	}
+}
+
+// validateDistinct refuses launches that evidence cannot tell apart: it knows them by target and profile, and what the
+// one says would take the place of what the other has said.
+func (d *decoder) validateDistinct(launches []Launch) {
+	type place struct {
+		target  Target
+		profile Profile
+	}
+	first := map[place]int{}
+	for i, l := range launches {
+		at := fmt.Sprintf("launch[%d]", i)
+		if d.failed(at+".target") || d.failed(at+".profile") {
+			continue
+		}
+		here := place{l.Target, l.Profile}
+		before, second := first[here]
+		if !second {
+			first[here] = i
+			continue
+		}
+		d.refuse(at, fmt.Sprintf("has the target %s and the profile %s, as launch[%d] has, and their evidence would hide each other's", l.Target, l.Profile, before),
+			fmt.Sprintf("ask all the probes in launch[%d], or give this one another target or profile", before))
 	}
 }
 

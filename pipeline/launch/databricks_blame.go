@@ -15,6 +15,14 @@ import (
 // unreachable is what programs say that ask for a network. The sandbox has none, and the image is not to blame for that.
 var unreachable = regexp.MustCompile(`(?i)could not resolve|temporary failure (?:in name resolution|resolving)|network is unreachable|name or service not known|NameResolutionError|UnknownHostException|failed to establish a new connection|unable to resolve host address`)
 
+// indexFailed is what pip says of an index, or a network before it, that does not answer as it should.
+var indexFailed = regexp.MustCompile(`(?i)connect ?timeout|timed out|ProxyError|SSLError|connection (?:reset|refused|broken)|HTTP error 5\d\d|Max retries exceeded`)
+
+// withoutIndex says that an installation failed for want of a network, or of an index.
+func withoutIndex(output string) bool {
+	return unreachable.MatchString(output) || indexFailed.MatchString(output)
+}
+
 // NoBash says that the image lacks what the platform starts everything with.
 func NoBash() *Error {
 	return &Error{
@@ -125,7 +133,7 @@ func judgePip(probe Probe, out Output) ruling {
 	case out.ExitCode == 71 && strings.Contains(out.Text, noVenv):
 		return blame("the Python of the image cannot make a virtual environment, which a notebook's pip needs"+because(lastLines(before(out.Text, noVenv), 3)),
 			"Install virtualenv for it (or the package that holds venv), or set spark.databricks.driverNfs.enabled false on the cluster")
-	case out.ExitCode == 72 && strings.Contains(out.Text, noPip) && unreachable.MatchString(out.Text):
+	case out.ExitCode == 72 && strings.Contains(out.Text, noPip) && withoutIndex(out.Text):
 		return ruling{verdict: verdict.Inconclusive, reason: "pip asks for a network to install " + what + ", and the sandbox has none" + because(lines), remedy: "Put all that it needs into the folder as wheels"}
 	case out.ExitCode == 72 && strings.Contains(out.Text, noPip):
 		return blame("pip does not install "+what+because(lines), "Put wheels into the folder that go with the image's Python, with all that they need")
@@ -139,7 +147,7 @@ func judgePip(probe Probe, out Output) ruling {
 func NotInstalled(probe Probe, output string) *Error {
 	what := strings.TrimSpace(probe.From + " " + strings.Join(probe.Args, " "))
 	_, said := saying(output, 3, ", and says nothing")
-	if unreachable.MatchString(output) {
+	if withoutIndex(output) {
 		return &Error{
 			Verdict: verdict.Inconclusive, Code: CodeProbe, Reason: "pip does not reach the index for " + what + said,
 			Remedy: "Open the workspace's network to the index, or put wheels into a volume and name it in from",

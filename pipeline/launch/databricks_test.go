@@ -276,3 +276,26 @@ func TestDatabricksProbesAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestNotInstalled(t *testing.T) {
+	t.Parallel()
+	for output, want := range map[string]verdict.Verdict{
+		"WARNING: Retrying after connection broken by 'ConnectTimeoutError(<x>, 'Connection to pypi.org timed out. (connect timeout=15)')'": verdict.Inconclusive,
+		"ReadTimeoutError: HTTPSConnectionPool(host='files.pythonhosted.org', port=443): Read timed out.":                                   verdict.Inconclusive,
+		"ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 403 Forbidden'))":                                        verdict.Inconclusive,
+		"SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]'))":                                                         verdict.Inconclusive,
+		"ConnectionResetError(104, 'Connection reset by peer')":                                                                             verdict.Inconclusive,
+		"ERROR: HTTP error 503 while getting https://pypi.org/simple/six/":                                                                  verdict.Inconclusive,
+		"HTTPSConnectionPool(host='pypi.org', port=443): Max retries exceeded with url: /simple/six/":                                       verdict.Inconclusive,
+		"ERROR: HTTP error 404 while getting https://pypi.org/simple/six/":                                                                  verdict.Fail,
+		"ERROR: No matching distribution found for six":                                                                                     verdict.Fail,
+	} {
+		probe := Probe{Kind: Pip, Args: []string{"six"}}
+		if got := NotInstalled(probe, output); got.Verdict != want || got.Remedy == "" {
+			t.Errorf("%s: %s", output, got.Verdict)
+		}
+		if got := judgePip(probe, Output{ExitCode: 72, Text: output + "\n" + noPip}); got.verdict != want || got.remedy == "" {
+			t.Errorf("%s: in the sandbox %s", output, got.verdict)
+		}
+	}
+}

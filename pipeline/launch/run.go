@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func Run(ctx context.Context, target Target, spec Spec) (*Result, error) {
 	if cluster != nil {
 		result.ID = cluster.ID()
 	}
-	up := err == nil
+	up, left := err == nil, time.Until(spec.Deadline)
 	if up {
 		err = ask(within, cluster, spec, result)
 	}
@@ -54,7 +55,7 @@ func Run(ctx context.Context, target Target, spec Spec) (*Result, error) {
 		result.readLogs(ctx, cluster, spec.LogPath)
 		result.takeDown(ctx, cluster)
 	}
-	result.conclude(ctx, err, up, cluster, spec)
+	result.conclude(ctx, err, up, left, cluster, spec)
 	result.Finished = time.Now()
 	return result, context.Cause(ctx)
 }
@@ -177,8 +178,8 @@ func (r *Result) note(format string, args ...any) {
 	r.Events = append(r.Events, Event{At: time.Now(), Text: fmt.Sprintf(format, args...)})
 }
 
-// conclude makes one verdict of how the launch went and what the probes said.
-func (r *Result) conclude(ctx context.Context, err error, up bool, cluster Cluster, spec Spec) {
+// conclude makes one verdict of how the launch went and what the probes said. Left is the time that they had.
+func (r *Result) conclude(ctx context.Context, err error, up bool, left time.Duration, cluster Cluster, spec Spec) {
 	defer r.explainUnasked()
 	switch {
 	case ctx.Err() != nil:
@@ -189,6 +190,13 @@ func (r *Result) conclude(ctx context.Context, err error, up bool, cluster Clust
 			Verdict: verdict.Inconclusive, Code: CodeTimeout,
 			Reason: fmt.Sprintf("nothing was up when the launch's %s were over", spec.Timeout.Round(time.Second)),
 			Remedy: "Give the launch a longer timeout, or look for what slows the target down",
+		})
+	case err != nil && isOverdue(err) && !r.hadItsTime(spec.Probes):
+		r.fail(&Error{
+			Verdict: verdict.Inconclusive, Code: CodeTimeout,
+			Reason: fmt.Sprintf("the probes were not through when the launch's %s were over: %s of them were left when the cluster was up, and the running probe had not had its own time",
+				spec.Timeout.Round(time.Second), roughly(left)),
+			Remedy: "Give the launch a longer timeout, or its probes shorter ones, or look in the launch's log for what slows it down",
 		})
 	case err != nil && isOverdue(err):
 		r.fail(&Error{
@@ -210,6 +218,24 @@ func (r *Result) conclude(ctx context.Context, err error, up bool, cluster Clust
 	if r.Verdict == verdict.Fail && cluster != nil {
 		r.blameLimit(cluster.State(), spec.Limits)
 	}
+}
+
+// hadItsTime says that the probe that ran last had all of its own timeout, and not only what the launch had left.
+func (r *Result) hadItsTime(probes []Probe) bool {
+	for i, probe := range slices.Backward(probes) {
+		if r.Probes[i].Elapsed > 0 {
+			return r.Probes[i].Elapsed >= probe.Timeout
+		}
+	}
+	return false
+}
+
+// roughly is a time as people say it: 1m30s, 250ms.
+func roughly(d time.Duration) time.Duration {
+	if d = max(d, 0); d < 10*time.Second {
+		return d.Round(10 * time.Millisecond)
+	}
+	return d.Round(time.Second)
 }
 
 // isOverdue says that err is the launch's own deadline and nothing that a target explains.

@@ -135,7 +135,20 @@ func TestRun(t *testing.T) {
 		{
 			name: "the probes are not through in time", spec: withTimeout(spec(piProbe, runProbe), 50*time.Millisecond),
 			target: &fake{probe: func(ctx context.Context, _ Probe) (Output, error) { return Output{}, hang(ctx) }},
-			want:   verdict.Fail, code: CodeTimeout, reason: "the probes were not through", probes: []verdict.Verdict{verdict.Inconclusive, ""}, terminated: 1,
+			want:   verdict.Inconclusive, code: CodeTimeout, reason: "the probes were not through when the launch's 0s were over: ", probes: []verdict.Verdict{verdict.Inconclusive, ""}, terminated: 1,
+		},
+		{
+			name: "the cluster is up late", spec: withTimeout(spec(piProbe, runProbe), 200*time.Millisecond),
+			target: &fake{launch: func(context.Context) error { time.Sleep(150 * time.Millisecond); return nil }, probe: func(ctx context.Context, _ Probe) (Output, error) { return Output{}, hang(ctx) }},
+			want:   verdict.Inconclusive, code: CodeTimeout, reason: "had not had its own time", probes: []verdict.Verdict{verdict.Inconclusive, ""}, terminated: 1,
+		},
+		{
+			name: "a probe that hangs has its own time, and the launch's ends with it", spec: withTimeout(spec(Probe{Kind: Command, Args: []string{"x"}, Timeout: 50 * time.Millisecond}), 80*time.Millisecond),
+			target: &fake{probe: func(ctx context.Context, _ Probe) (Output, error) {
+				time.Sleep(500 * time.Millisecond)
+				return Output{}, hang(ctx)
+			}},
+			want: verdict.Fail, code: CodeTimeout, reason: "the probes were not through", probes: []verdict.Verdict{verdict.Inconclusive}, terminated: 1,
 		},
 		{
 			name: "the cluster dies under a probe", spec: spec(piProbe, runProbe),

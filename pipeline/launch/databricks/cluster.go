@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,9 @@ import (
 // Bounds of what is done at the end, which has a context of its own: a cancelled run still cleans up.
 const (
 	deleteWithin  = 90 * time.Second
+	deleteRound   = 20 * time.Second // of it, for one request with its repetitions
+	deletePause   = 10 * time.Second // between them
+	deleteRounds  = 9
 	destroyWithin = 5 * time.Second
 	lookWithin    = 10 * time.Second
 	eventsWithin  = 20 * time.Second
@@ -141,12 +145,21 @@ func (c *cluster) got(digest string) {
 	c.pulled = digest
 }
 
-// imageRefused says that a launch ended because of the image's URL, as far as can be told.
-func (c *cluster) imageRefused(err error) bool {
+// formRefused says that a launch ended because of how the image's URL is written, as far as can be told. A registry that
+// refuses and an end that may be another one next time say nothing of the form.
+func formRefused(err error) bool {
 	if refused(err) {
-		return aboutImage(messageOf(err))
+		return aboutForm(messageOf(err))
 	}
-	return c.endedWith() == "DOCKER_IMAGE_PULL_FAILURE"
+	e := (*fault)(nil)
+	if !errors.As(err, &e) || e.again {
+		return false
+	}
+	switch e.of.Code {
+	case launch.CodePull, launch.CodeStart, launch.CodeConfiguration:
+		return aboutForm(e.of.Reason)
+	}
+	return false
 }
 
 // Logs is what the workspace tells of the cluster, and what commands have written.
@@ -164,8 +177,23 @@ func (c *cluster) Logs(ctx context.Context) (io.ReadCloser, error) {
 	return c.book.Reader(), nil
 }
 
-// Terminate deletes the cluster for good. Where its creation was never answered, it looks for it by its tag.
+// Terminate deletes the cluster for good. Where a creation was never answered, and nothing is found that came of it, its
+// error says how to look again: a cluster may appear later.
 func (c *cluster) Terminate(ctx context.Context) error {
+	if err := c.end(ctx); err != nil {
+		return err
+	}
+	if c.target.inDoubt() {
+		return &launch.Error{
+			Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: "the creation of a cluster was never answered, and none is found that came of it: one may still appear",
+			Remedy: "Run hallmark cleanup --run " + c.spec.RunID + " in a few minutes",
+		}
+	}
+	return nil
+}
+
+// end deletes the cluster for good. Where its creation was never answered, it looks for it by its tag.
+func (c *cluster) end(ctx context.Context) error {
 	c.ending.Lock()
 	defer c.ending.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteWithin)
@@ -187,11 +215,38 @@ func (c *cluster) Terminate(ctx context.Context) error {
 	return nil
 }
 
-// remove deletes a cluster for good. One that is not there is no error.
-func (w *workspace) remove(ctx context.Context, id string) error {
-	err := w.call(ctx, "deleting the cluster "+id, harmless, func(ctx context.Context) error {
+// permanently asks for a cluster's deletion. A workspace that wants to be left alone for longer than the round lasts is
+// not obeyed: a cluster that stays costs money.
+func (w *workspace) permanently(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, deleteRound)
+	defer cancel()
+	return w.call(ctx, "deleting the cluster "+id, harmless, func(ctx context.Context) error {
 		return w.clusters.PermanentDelete(ctx, compute.PermanentDeleteCluster{ClusterId: id})
 	})
+}
+
+// unheard says that a request was not carried out for a reason that passes.
+func unheard(err error) bool {
+	e := (*fault)(nil)
+	switch {
+	case err == nil:
+		return false
+	case !errors.As(err, &e):
+		return errors.Is(err, context.DeadlineExceeded)
+	}
+	code := status(e.of.Cause)
+	return code == 0 || code == http.StatusTooManyRequests || code >= http.StatusInternalServerError
+}
+
+// remove deletes a cluster for good. One that is not there is no error.
+func (w *workspace) remove(ctx context.Context, id string) error {
+	err := w.permanently(ctx, id)
+	for round := 1; round < deleteRounds && unheard(err) && ctx.Err() == nil; round++ {
+		if w.wait(ctx, deletePause) != nil {
+			break
+		}
+		err = w.permanently(ctx, id)
+	}
 	e := (*fault)(nil)
 	switch {
 	case err == nil, errors.As(err, &e) && gone(e.of.Cause):

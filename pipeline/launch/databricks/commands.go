@@ -22,12 +22,12 @@ func (c *cluster) run(ctx context.Context, language compute.Language, code strin
 	shell, err := c.context(ctx, language)
 	if errors.As(err, new(*noContext)) {
 		if dead := c.dead(ctx, c.driverSays(ctx)); dead != nil { // no language would do
-			return nil, dead
+			return nil, c.unaccepted(ctx, dead)
 		}
 		return nil, err
 	}
 	if err != nil {
-		return nil, c.orDead(ctx, err)
+		return nil, c.unaccepted(ctx, c.orDead(ctx, err))
 	}
 	var command string
 	err = c.space.call(ctx, "putting a command to the cluster", once, func(ctx context.Context) error {
@@ -38,7 +38,7 @@ func (c *cluster) run(ctx context.Context, language compute.Language, code strin
 		return err
 	})
 	if err != nil {
-		return nil, c.orDead(ctx, err)
+		return nil, c.unaccepted(ctx, c.orDead(ctx, err))
 	}
 	done, err := c.finished(ctx, shell, command)
 	if ctx.Err() != nil {
@@ -84,6 +84,21 @@ func (c *cluster) outOfTime(ctx context.Context) error {
 		return c.why(ctx, now)
 	}
 	return err
+}
+
+// unaccepted is the error of a command that the workspace never took. When its time is over, nothing of the image has
+// run in that time: the deadline says nothing of it.
+func (c *cluster) unaccepted(ctx context.Context, err error) error {
+	if ctx.Err() == nil || errors.As(err, new(*fault)) {
+		return err
+	}
+	if err = c.outOfTime(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &fault{of: &launch.Error{
+		Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: fmt.Sprintf("%s took no command in the probe's time, while the cluster ran", c.space.name()),
+		Remedy: "Run the same command again; if it stays so, give the probe a longer timeout",
+	}, again: true}
 }
 
 // finished waits for a command.
@@ -136,6 +151,7 @@ func (c *cluster) context(ctx context.Context, language compute.Language) (strin
 		})
 		switch {
 		case err != nil:
+			c.forget(language)
 			return "", err
 		case now.Status == compute.ContextStatusRunning:
 			return id, nil
@@ -144,6 +160,7 @@ func (c *cluster) context(ctx context.Context, language compute.Language) (strin
 			return "", &noContext{language}
 		}
 		if err := c.space.wait(ctx, pause); err != nil {
+			c.forget(language)
 			return "", err
 		}
 	}

@@ -148,7 +148,10 @@ func wrong(holds ...bool) string {
 func TestImageByDigestOrByTag(t *testing.T) {
 	t.Parallel()
 	const byDigest, byTag = "registry.example.com/platform/dbr@" + testDigest, "registry.example.com/platform/dbr:staging-1"
-	pull := map[string]any{"code": "DOCKER_IMAGE_PULL_FAILURE", "type": "CLIENT_ERROR", "parameters": map[string]any{"databricks_error_message": "invalid reference format"}}
+	pullSays := func(message string) map[string]any {
+		return map[string]any{"code": "DOCKER_IMAGE_PULL_FAILURE", "type": "CLIENT_ERROR", "parameters": map[string]any{"databricks_error_message": message}}
+	}
+	pull := pullSays("invalid reference format")
 	for _, test := range []struct {
 		name   string
 		script func(*server)
@@ -163,6 +166,21 @@ func TestImageByDigestOrByTag(t *testing.T) {
 		{"not pulled", func(s *server) {
 			s.states, s.ends = [][]string{{"PENDING", "TERMINATED"}}, []map[string]any{pull}
 		}, []string{byDigest, byTag}, []string{byTag}, verdict.Pass},
+		{"no container of it", func(s *server) {
+			s.states, s.ends = [][]string{{"PENDING", "TERMINATED"}}, []map[string]any{{"code": "DOCKER_CONTAINER_CREATION_EXCEPTION", "type": "CLIENT_ERROR", "parameters": map[string]any{"databricks_error_message": "could not parse reference: registry.example.com/platform/dbr@sha256"}}}
+		}, []string{byDigest, byTag}, []string{byTag}, verdict.Pass},
+		{"denied", func(s *server) {
+			s.states, s.ends = [][]string{{"TERMINATED"}}, []map[string]any{pullSays("pull access denied for the digest, it may require 'docker login'")}
+		}, []string{byDigest}, []string{byDigest}, ""},
+		{"not there", func(s *server) {
+			s.states, s.ends = [][]string{{"TERMINATED"}}, []map[string]any{pullSays("manifest unknown")}
+		}, []string{byDigest}, []string{byDigest}, ""},
+		{"a registry out of reach", func(s *server) {
+			s.states, s.ends = [][]string{{"TERMINATED"}}, []map[string]any{pullSays("reading the digest: dial tcp 10.0.0.1:443: i/o timeout")}
+		}, []string{byDigest, byDigest}, []string{byDigest}, verdict.Pass},
+		{"refused for another reason", func(s *server) {
+			s.script("POST /api/2.1/clusters/create", says(400, "INVALID_PARAMETER_VALUE", "Docker image credentials are not complete"))
+		}, nil, []string{byDigest}, ""},
 		{"neither is pulled", func(s *server) {
 			s.states, s.ends = [][]string{{"TERMINATED"}, {"TERMINATED"}}, []map[string]any{pull, pull}
 		}, []string{byDigest, byTag}, []string{byDigest}, ""},
@@ -185,7 +203,7 @@ func TestImageByDigestOrByTag(t *testing.T) {
 			if result.Verdict == verdict.Pass && fact(result, "pulled digest") != testDigest {
 				t.Errorf("facts %v", result.Facts)
 			}
-			if last := test.urls[len(test.urls)-1]; last == byTag && result.Verdict == verdict.Pass && digests != 2 {
+			if slices.Contains(test.urls, byTag) && result.Verdict == verdict.Pass && digests != 2 {
 				t.Errorf("the tag's digest was read %d times, not before and after the launch", digests)
 			}
 			_, bodies = created(t, s, o)

@@ -150,19 +150,6 @@ func (c *cluster) scriptResults(told []compute.ClusterEvent) []launch.ScriptResu
 	return results
 }
 
-// endedWith is the code that the events give for the end; empty: none.
-func (c *cluster) endedWith() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	code := ""
-	for _, event := range c.told {
-		if event.Type == compute.EventTypeTerminating && event.Details != nil && event.Details.Reason != nil {
-			code = string(event.Details.Reason.Code)
-		}
-	}
-	return code
-}
-
 func sortedKeys(all map[string]string) []string {
 	keys := make([]string, 0, len(all))
 	for key := range all {

@@ -250,6 +250,9 @@ func TestHanging(t *testing.T) {
 	}{
 		{"GET /api/2.1/clusters/spark-versions", 99, verdict.Inconclusive},
 		{getCluster, 99, verdict.Inconclusive},
+		{"POST /api/1.2/contexts/create", 99, verdict.Inconclusive}, // no command was taken: nothing of the image ran
+		{"GET /api/1.2/contexts/status", 99, verdict.Inconclusive},
+		{"POST /api/1.2/commands/execute", 99, verdict.Inconclusive},
 		{getStatus, 1, verdict.Fail}, // the cluster is well, and the command is not done: a hanging probe
 	} {
 		t.Run(test.request, func(t *testing.T) {
@@ -263,6 +266,9 @@ func TestHanging(t *testing.T) {
 			result := run(t, s.options(), spec)
 			if result.Verdict != test.verdict {
 				t.Errorf("%s (%s): %s", result.Verdict, result.Code, result.Reason)
+			}
+			if strings.HasPrefix(test.request, "POST") && (result.Code != launch.CodeWorkspace || !strings.Contains(result.Reason, "took no command")) {
+				t.Errorf("(%s) %s", result.Code, result.Reason)
 			}
 			if left := s.left(); len(left) > 0 {
 				t.Errorf("clusters are left: %v", left)
@@ -344,5 +350,43 @@ func TestAttemptsAreTold(t *testing.T) {
 	}
 	if !told {
 		t.Errorf("%+v", result.Events)
+	}
+}
+
+// A creation of which nobody knows whether it was heard is told with the way to look again.
+func TestCreationInDoubt(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.script(postCreate, lost, lost, lost)
+	o := s.options()
+	o.Retries = 0
+	result := run(t, o, testSpec())
+	said := false
+	for _, event := range result.Events {
+		said = said || strings.Contains(event.Text, "taking the cluster down") && strings.Contains(event.Text, "hallmark cleanup --run "+result.RunID)
+	}
+	if result.Verdict != verdict.Inconclusive || !said {
+		t.Errorf("%s: %s; %+v", result.Verdict, result.Reason, result.Events)
+	}
+}
+
+// A deletion is asked for again for as long as there is time: longer than any other request is.
+func TestDeletionIsRepeated(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	for range 2 * mostRetries {
+		s.script(removal, says(500, "INTERNAL_ERROR", "oops"))
+	}
+	s.script(removal, says(429, "REQUEST_LIMIT_EXCEEDED", "slow down", "Retry-After", "3600"))
+	o := s.options()
+	o.wait = func(ctx context.Context, d time.Duration) error {
+		if d > deletePause*5/4 {
+			t.Errorf("waited for %s", d)
+		}
+		return sleep(ctx, 0)
+	}
+	result := run(t, o, testSpec())
+	if result.Verdict != verdict.Pass || len(s.left()) > 0 {
+		t.Errorf("%s: %s; left %v", result.Verdict, result.Reason, s.left())
 	}
 }

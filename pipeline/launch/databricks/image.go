@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
@@ -73,11 +74,11 @@ func remember(file, host string, taken bool) {
 	}
 }
 
-// aboutImage says whether a refusal is about the image's URL.
-func aboutImage(message string) bool {
-	lower := strings.ToLower(message)
-	return strings.Contains(lower, "docker") || strings.Contains(lower, "image")
-}
+// form is what is said of a reference that is not written as it should be. An "exec format error" is another matter.
+var form = regexp.MustCompile(`(?i)\breference\b|\bdigests?\b|\b(?:invalid|malformed|unsupported|wrong|bad)\b.*\b(?:format|url)\b|\bformat of\b`)
+
+// aboutForm says whether a refusal is about how the image's URL is written.
+func aboutForm(message string) bool { return form.MatchString(message) }
 
 // aboutSingleNode says whether a refusal is about the newer way to a single node.
 func aboutSingleNode(message string) bool {

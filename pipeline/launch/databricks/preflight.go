@@ -1,6 +1,7 @@
 package databricks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -180,15 +181,12 @@ func (w *workspace) checkUser(ctx context.Context, o Options, made *plan, found 
 		return err
 	}
 	made.user = who.UserName
-	var others []string
+	var groups []string // any of them may have inherited the right, those that hold everybody, too
 	for _, group := range who.Groups {
-		switch group.Display {
-		case "admins":
+		if group.Display == "admins" {
 			return nil
-		case "users", "":
-		default:
-			others = append(others, group.Display)
 		}
+		groups = append(groups, cmp.Or(group.Display, "one without a name"))
 	}
 	entitled := slices.ContainsFunc(who.Entitlements, func(e struct {
 		Value string `json:"value"`
@@ -198,8 +196,8 @@ func (w *workspace) checkUser(ctx context.Context, o Options, made *plan, found 
 	})
 	switch {
 	case entitled, o.Policy != "": // the policy's own check says whether it may be used
-	case len(others) > 0:
-		found.note(n, "It cannot be known whether %s may create clusters: a group may have the right (%s).", who.UserName, strings.Join(others, ", "))
+	case len(groups) > 0:
+		found.note(n, "It cannot be known whether %s may create clusters: a group may have the right (%s).", who.UserName, strings.Join(groups, ", "))
 	default:
 		found.problem(n, fmt.Sprintf("%s may not create clusters: it has neither the entitlement allow-cluster-create nor a policy", who.UserName),
 			"Ask an administrator for the entitlement, or for a policy, and name that in launch.databricks.policy_id")

@@ -32,7 +32,7 @@ func TestPreflight(t *testing.T) {
 			"the registry wants credentials", "init script /Users/a/init.sh is not there", "dbfs:/b.sh is not there", "/Volumes/a/b/c.sh is not there",
 		}, nil},
 		{"no right to create", func(_ *Options, s *server) {
-			s.user["entitlements"] = []map[string]any{{"value": "workspace-access"}}
+			s.user["entitlements"], s.user["groups"] = []map[string]any{{"value": "workspace-access"}}, nil
 		}, []string{"ci@example.com may not create clusters"}, nil},
 		{"a policy is a right", func(o *Options, s *server) {
 			s.user["entitlements"], o.Policy = nil, "p"
@@ -44,6 +44,9 @@ func TestPreflight(t *testing.T) {
 		{"a group may have the right", func(_ *Options, s *server) {
 			s.user["entitlements"], s.user["groups"] = nil, []map[string]any{{"display": "users"}, {"display": "engineers"}}
 		}, nil, []string{"cannot be known whether ci@example.com may create clusters", "engineers"}},
+		{"everybody may have the right", func(_ *Options, s *server) {
+			s.user["entitlements"], s.user["groups"] = nil, []map[string]any{{"display": "users"}}
+		}, nil, []string{"cannot be known whether ci@example.com may create clusters", "(users)"}},
 		{"container services were never set", func(_ *Options, s *server) { s.conf = map[string]any{"enableDcs": nil} }, []string{"container services are not enabled"}, nil},
 		{"who is no administrator is not told", func(_ *Options, s *server) {
 			s.script("GET /api/2.0/workspace-conf", says(403, "PERMISSION_DENIED", "Only admins can get workspace conf"))

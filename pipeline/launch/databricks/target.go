@@ -165,13 +165,13 @@ func (t *Target) Launch(ctx context.Context, spec launch.Spec) (launch.Cluster, 
 		if err == nil {
 			return c, nil
 		}
-		if !url.trial || !c.imageRefused(err) || ctx.Err() != nil {
+		if !url.trial || !formRefused(err) || ctx.Err() != nil {
 			return c, t.surely(err)
 		}
 		// The platform may not take this form of the URL: the next one tells whether it was that.
 		c.event("the image's URL was not taken as %s; %s is tried", url.text, made.urls[len(made.urls)-1].text)
 		made.before = append(made.before, c.takenEvents()...)
-		if err := c.Terminate(ctx); err != nil {
+		if err := c.end(ctx); err != nil {
 			return c, t.surely(err)
 		}
 	}

@@ -37,7 +37,7 @@ func TestExplain(t *testing.T) {
 				Events:     []Event{{at.Add(time.Second), "TERMINATING", "{}"}, {at, "INIT_SCRIPTS_FINISHED", scriptsJSON}},
 			},
 			launch.CodeInitScript,
-			`an init script of the launch failed: init script /Shared/install.sh failed with exit code 127 after 4 s: "+ pip install x install.sh: line 3: pip: command not found"; ` +
+			`an init script of the launch calls a program that is not in the image: init script /Shared/install.sh failed with exit code 127 after 4 s: "+ pip install x install.sh: line 3: pip: command not found"; ` +
 				`1 after it did not run; the workspace says "Cluster scoped init script /Shared/install.sh failed: Script exit status is non-zero" (INIT_SCRIPT_FAILURE, instance id i-0abc)`,
 		},
 		"events in words": {
@@ -112,11 +112,20 @@ func TestRefinements(t *testing.T) {
 		"a full disk":                {pull("write /var/lib/docker/x: no space left on device"), ClassImage, false, launch.CodeDisk},
 		"a container":                {Ended{Code: "CONTAINER_LAUNCH_FAILURE"}, ClassImage, false, launch.CodeStart},
 		"a container too slow":       {Ended{Code: "CONTAINER_LAUNCH_FAILURE", Parameters: said("Exception: Container setup has timed out")}, ClassSurroundings, true, launch.CodeTimeout},
-		"a script that failed":       {scripts(`{"workspace":{"destination":"/a.sh"},"status":"FAILED_EXECUTION"}`), ClassImage, false, launch.CodeInitScript},
+		"a script that failed":       {scripts(`{"file":{"destination":"file:/a.sh"},"status":"FAILED_EXECUTION"}`), ClassImage, false, launch.CodeInitScript},
+		"a script of the workspace":  {scripts(`{"workspace":{"destination":"/a.sh"},"status":"FAILED_EXECUTION"}`), ClassConfiguration, false, launch.CodeInitScript},
+		"a script of a volume":       {scripts(`{"volumes":{"destination":"/Volumes/a/b/c.sh"},"status":"FAILED_EXECUTION","error_message":"exit code 1"}`), ClassConfiguration, false, launch.CodeInitScript},
+		"a script of DBFS":           {scripts(`{"dbfs":{"destination":"dbfs:/a.sh"},"status":"FAILED_EXECUTION"}`), ClassConfiguration, false, launch.CodeInitScript},
+		"a script of S3":             {scripts(`{"s3":{"destination":"s3://b/a.sh"},"status":"FAILED_EXECUTION"}`), ClassConfiguration, false, launch.CodeInitScript},
+		"a script of Azure":          {scripts(`{"abfss":{"destination":"abfss://c@d/a.sh"},"status":"FAILED_EXECUTION"}`), ClassConfiguration, false, launch.CodeInitScript},
+		"a script of Google":         {scripts(`{"gcs":{"destination":"gs://b/a.sh"},"status":"FAILED_EXECUTION"}`), ClassConfiguration, false, launch.CodeInitScript},
+		"a program that is missing":  {scripts(`{"workspace":{"destination":"/a.sh"},"status":"FAILED_EXECUTION","error_message":"Script exit status is non-zero: exit code 127"}`), ClassImage, false, launch.CodeInitScript},
+		"files without a network":    {Ended{Code: "NFS_MOUNT_FAILURE", Parameters: said("mount.nfs: No route to host")}, ClassSurroundings, true, CodeWorkspace},
+		"DBFS without a network":     {Ended{Code: "DBFS_COMPONENT_UNHEALTHY", Parameters: said("java.net.UnknownHostException: x")}, ClassSurroundings, true, CodeWorkspace},
 		"a script not fetched":       {scripts(`{"workspace":{"destination":"/a.sh"},"status":"FAILED_FETCH","error_message":"not found"}`), ClassConfiguration, false, launch.CodeInitScript},
 		"a script not in the image":  {scripts(`{"file":{"destination":"file:/a.sh"},"status":"FAILED_FETCH","error_message":"not found"}`), ClassImage, false, launch.CodeInitScript},
 		"a script not mounted":       {scripts(`{"volumes":{"destination":"/Volumes/a.sh"},"status":"FUSE_MOUNT_FAILED"}`), ClassSurroundings, true, launch.CodeInitScript},
-		"the script's own words":     {scripts(`{"workspace":{"destination":"/a.sh"},"status":"FAILED_EXECUTION","stderr":"FAILED_FETCH FUSE_MOUNT_FAILED"}`), ClassImage, false, launch.CodeInitScript},
+		"the script's own words":     {scripts(`{"workspace":{"destination":"/a.sh"},"status":"FAILED_EXECUTION","stderr":"FAILED_FETCH FUSE_MOUNT_FAILED exit code 127"}`), ClassConfiguration, false, launch.CodeInitScript},
 		"a driver":                   {Ended{Code: "DRIVER_UNREACHABLE"}, ClassImage, false, launch.CodeDriver},
 		"a driver without a network": {Ended{Code: "DRIVER_UNREACHABLE", Events: []Event{{Type: "DRIVER_UNAVAILABLE", Text: "java.net.UnknownHostException: x"}}}, ClassSurroundings, true, CodeWorkspace},
 		"an event that tells nothing": {
