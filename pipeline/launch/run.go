@@ -51,7 +51,12 @@ func Run(ctx context.Context, target Target, spec Spec) (*Result, error) {
 	if up {
 		err = ask(within, cluster, spec, result)
 	}
-	if cluster != nil {
+	switch {
+	case cluster == nil:
+	case ctx.Err() != nil: // whoever interrupts may soon kill: what costs money goes first
+		result.takeDown(ctx, cluster)
+		result.readLogs(ctx, cluster, spec.LogPath)
+	default:
 		result.readLogs(ctx, cluster, spec.LogPath)
 		result.takeDown(ctx, cluster)
 	}

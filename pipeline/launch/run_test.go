@@ -28,6 +28,7 @@ type fake struct {
 
 	probed     atomic.Int32
 	terminated atomic.Int32
+	readAfter  atomic.Bool // the log was read when the cluster was down
 	cleanly    atomic.Bool // Terminate had a context that was still good
 }
 
@@ -56,6 +57,7 @@ func (f *fake) Probe(ctx context.Context, probe Probe) (Output, error) {
 }
 
 func (f *fake) Logs(context.Context) (io.ReadCloser, error) {
+	f.readAfter.Store(f.terminated.Load() > 0)
 	return io.NopCloser(strings.NewReader(f.log)), f.logErr
 }
 
@@ -221,6 +223,9 @@ func TestRunTakesDownWhenCancelled(t *testing.T) {
 		}
 		if target.terminated.Load() != 1 || !target.cleanly.Load() {
 			t.Error("not taken down with a context of its own")
+		}
+		if !target.readAfter.Load() {
+			t.Error("the log was read while the cluster went on")
 		}
 	}
 }
