@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/check"
 	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/sign"
@@ -91,7 +91,7 @@ func (r *run) watch(ctx context.Context) context.Context {
 	if r.cfg.Sign.Key == "" && r.signs() {
 		r.book.note("Signed with a key that lived in memory for this run alone: the signature is worth nothing to anyone else.")
 	}
-	warnOfLaunches(ctx, runtime.GOOS, r.cfg.Launch)
+	warnOfLaunches(ctx, engine.Here(), r.cfg.Launch)
 	return ctx
 }
 

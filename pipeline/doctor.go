@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -297,12 +296,8 @@ func (d *doctor) launches(context.Context) {
 			d.well("launch", "%s, elsewhere: it is asked before the launch", slot)
 			continue
 		}
-		if engine.Here(runtime.GOOS) != nil {
-			d.ill("launch", "Launch with Hallmark on Linux, or leave the launch out: launch: []", "%s: a sandbox is made by the embedded engine, which runs on Linux only", slot)
-			continue
-		}
-		if os.Geteuid() != 0 {
-			d.ill("launch", "Run as root, or leave the launch out: launch: []", "%s: a sandbox is made by the embedded engine, which needs root", slot)
+		if err := engine.Here(); err != nil {
+			d.ill("launch", "Launch where Hallmark may have the embedded engine, or leave the launch out: launch: []", "%s: %v", slot, err)
 			continue
 		}
 		if _, err := os.Stat(l.Runtime); l.Runtime != "" && err != nil {
