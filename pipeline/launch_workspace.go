@@ -33,9 +33,6 @@ func (r *run) launchInWorkspace(ctx context.Context, s staged, cfg config.Launch
 		Private: func(ctx context.Context) (bool, error) { return r.registry.Private(ctx, s.subject) },
 		Memory:  r.home.workspaces(),
 	}
-	if options.Credentials.Literal() {
-		r.book.note("The registry's password itself was sent to the workspace, where whoever may see the cluster can read it; a reference {{secrets/SCOPE/KEY}} is better.")
-	}
 	target, err := databricks.New(options)
 	if err != nil {
 		return nil, err

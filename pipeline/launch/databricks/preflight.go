@@ -290,10 +290,6 @@ func (w *workspace) checkImage(ctx context.Context, o Options, spec launch.Spec,
 	made.username, made.password, err = o.Credentials.read()
 	if err != nil {
 		found.problem(n, "the registry's credentials cannot be read: "+strings.TrimPrefix(short(err), "usage: "), "Correct launch.databricks.credentials")
-		return nil
-	}
-	if o.Credentials.Literal() {
-		progress.From(ctx).Warnf("The registry's password itself is sent to the workspace, where everybody who may see the cluster can read it. A reference {{secrets/SCOPE/KEY}} is better.")
 	}
 	return nil
 }
