@@ -55,7 +55,8 @@ type workspace struct {
 // environment variables, from .databrickscfg, from the CI system.
 func connect(ctx context.Context, options Options) (*workspace, error) {
 	cfg := &config.Config{
-		Profile: options.Profile, Host: options.Host,
+		Credentials: &logins{},
+		Profile:     options.Profile, Host: options.Host,
 		HTTPTimeoutSeconds: int(answersWithin.Seconds()), RetryTimeoutSeconds: int(tokensWithin.Seconds()),
 	}
 	w := &wire{inner: options.Transport, cfg: cfg}
@@ -70,7 +71,11 @@ func connect(ctx context.Context, options Options) (*workspace, error) {
 	}
 	maskSecrets(cfg)
 	if err != nil {
-		return nil, configuration("the settings for Databricks cannot be used: "+short(err), "Correct the profile in .databrickscfg, or the variables DATABRICKS_… of the environment")
+		remedy := "Correct the profile in .databrickscfg, or the variables DATABRICKS_… of the environment"
+		if strings.Contains(err.Error(), "more than one authorization method") {
+			remedy = "Say which way to log in is meant, in DATABRICKS_AUTH_TYPE or in the profile's auth_type, or leave out what belongs to the others"
+		}
+		return nil, configuration("the settings for Databricks cannot be used: "+short(err), remedy)
 	}
 	if cfg.Host == "" && cfg.AzureResourceID == "" {
 		return nil, configuration("no workspace is named", "Set launch.databricks.host, or DATABRICKS_HOST, or name a profile of .databrickscfg in launch.databricks.profile")
@@ -141,7 +146,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if scheme, token, found := strings.Cut(req.Header.Get("Authorization"), " "); found && scheme != "" {
 		secret.Mask(token)
 	}
-	resp, err := w.inner.RoundTrip(req)
+	resp, err := w.inner.RoundTrip(maskSent(req))
 	if err != nil {
 		return resp, &broken{err}
 	}
