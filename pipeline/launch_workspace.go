@@ -31,7 +31,14 @@ func (r *run) launchInWorkspace(ctx context.Context, s staged, cfg config.Launch
 			return digest, err
 		},
 		Private: func(ctx context.Context) (bool, error) { return r.registry.Private(ctx, s.subject) },
-		Memory:  r.home.workspaces(),
+		InImage: func(ctx context.Context, path string) (string, bool, error) {
+			contents, err := r.surroundings.read(ctx, s.image) // as a rule from the cache
+			if err != nil {
+				return "", false, err
+			}
+			return contents.FileDigest(ctx, s.image, path)
+		},
+		Memory: r.home.workspaces(),
 	}
 	target, err := databricks.New(options)
 	if err != nil {

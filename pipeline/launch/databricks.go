@@ -54,6 +54,7 @@ func (s Script) Name() string {
 type ScriptResult struct {
 	Name     string        `json:"name"`
 	Digest   string        `json:"digest,omitempty"` // of what was run; empty: it could not be read
+	Note     string        `json:"note,omitempty"`   // why there is no digest
 	ExitCode int           `json:"exit_code"`
 	Output   string        `json:"output,omitempty"` // bounded tail
 	Elapsed  time.Duration `json:"elapsed_ns"`

@@ -131,10 +131,11 @@ func (c *cluster) scriptResults(told []compute.ClusterEvent) []launch.ScriptResu
 			continue
 		}
 		results = nil // of the last start
-		for _, s := range slices.Concat(event.Details.InitScripts.Global, event.Details.InitScripts.Cluster) {
-			where := destination(s)
+		global := len(event.Details.InitScripts.Global)
+		for i, s := range slices.Concat(event.Details.InitScripts.Global, event.Details.InitScripts.Cluster) {
+			digest, note := c.plan.which(s, i < global)
 			r := launch.ScriptResult{
-				Name: where, Digest: c.plan.digests[where], Elapsed: time.Duration(s.ExecutionDurationSeconds) * time.Second,
+				Name: destination(s), Digest: digest, Note: note, Elapsed: time.Duration(s.ExecutionDurationSeconds) * time.Second,
 				Output: foreign.Short(strings.TrimSpace(s.ErrorMessage+" "+s.Stderr), 4096),
 			}
 			if s.Status != compute.InitScriptExecutionDetailsInitScriptExecutionStatusSucceeded && s.Status != compute.InitScriptExecutionDetailsInitScriptExecutionStatusSkipped {
