@@ -38,6 +38,10 @@ const (
 	answersWithin = 30 * time.Second
 	// tokensWithin bounds the retries of requests for tokens, which the SDK makes by itself.
 	tokensWithin = 60 * time.Second
+	// mostPerSecond bounds the pace of requests where nobody has set DATABRICKS_RATE_LIMIT. The SDK's own 15 are for programs
+	// that list things; a launch asks some thirty times in all, most of them in its first second and its last, with pauses of its
+	// own between looks, and does as a workspace says that wants to be left alone.
+	mostPerSecond = 50
 )
 
 // workspace speaks with one workspace.
@@ -87,6 +91,9 @@ func connect(ctx context.Context, options Options) (*workspace, error) {
 	// Retries are call's: the SDK repeats what it must not (a cluster's creation), and waits without telling.
 	settings.TransientErrors = nil
 	settings.ErrorRetriable = func(context.Context, error) bool { return false }
+	if settings.RateLimitPerSecond == 0 {
+		settings.RateLimitPerSecond = mostPerSecond
+	}
 	speaker, err := client.NewWithClient(cfg, httpclient.NewApiClient(settings))
 	if err != nil {
 		return nil, configuration(short(err), "")
