@@ -174,7 +174,8 @@ func (i *issuers) refused(w http.ResponseWriter, who string) bool {
 }
 
 func (i *issuers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	who, answer := "", func() {}
+	var who string
+	var answer func()
 	bearer := func(token string) bool { return r.Header.Get("Authorization") == "Bearer "+token }
 	switch {
 	case r.URL.Path == "/actions/token": // GitHub's, of a job that may write id tokens
