@@ -92,6 +92,10 @@ func (r *run) watch(ctx context.Context) context.Context {
 		r.book.note("Signed with a key that lived in memory for this run alone: the signature is worth nothing to anyone else.")
 	}
 	warnOfLaunches(ctx, engine.Here(), r.cfg.Launch)
+	for _, text := range r.cfg.Warnings() {
+		progress.From(ctx).Warnf("%s", text)
+		r.book.note(text)
+	}
 	return ctx
 }
 

@@ -144,7 +144,7 @@ func (r *run) testify(ctx context.Context, s staged, result *launch.Result, inpu
 		l.Facts = append(l.Facts, evidence.Fact(fact))
 	}
 	for _, s := range result.Scripts {
-		l.Scripts = append(l.Scripts, evidence.Script{Name: s.Name, Digest: s.Digest, ExitCode: s.ExitCode, Elapsed: s.Elapsed.Milliseconds()})
+		l.Scripts = append(l.Scripts, evidence.Script{Name: s.Name, Digest: s.Digest, Note: s.Note, ExitCode: s.ExitCode, Elapsed: s.Elapsed.Milliseconds()})
 	}
 	for _, p := range result.Probes {
 		if p.Verdict == "" {

@@ -19,6 +19,7 @@ func (d *decoder) validate(c *Config) {
 		d.validateLaunch(fmt.Sprintf("launch[%d]", i), launch)
 	}
 	d.validateDistinct(c.Launch)
+	d.validateAgreement(c)
 	d.validatePromote(c)
 	d.validateReaching(c)
 }

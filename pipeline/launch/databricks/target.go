@@ -32,6 +32,8 @@ type Options struct {
 	TagDigest func(context.Context) (string, error)
 	// Private says whether the registry wants credentials for the image; nil: nobody knows.
 	Private func(context.Context) (bool, error)
+	// InImage is the digest of a file of the image, and whether it is there; nil: nobody looks.
+	InImage func(ctx context.Context, path string) (digest string, there bool, err error)
 	// Memory is the file in which answers of workspaces are kept; empty: nothing is remembered.
 	Memory string
 	// Transport reaches the workspace; nil: the usual one.

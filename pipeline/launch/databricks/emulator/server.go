@@ -23,6 +23,8 @@ type Options struct {
 	Token string
 	// ClientID and ClientSecret are a service principal's, for OAuth; empty: none.
 	ClientID, ClientSecret string
+	// Federation lets the service principal in without a secret.
+	Federation Federation
 	// User is who owns the token; empty: DefaultUser.
 	User string
 	// Cloud is aws, azure or gcp, and decides the node types; empty: aws.
@@ -46,6 +48,7 @@ type Server struct {
 	cancel  context.CancelFunc
 	living  sync.WaitGroup // of clusters
 	started time.Time
+	issuer  issuer
 
 	mu       sync.Mutex
 	tokens   map[string]time.Time // when they expire; zero: never
