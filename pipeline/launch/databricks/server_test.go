@@ -27,30 +27,31 @@ type server struct {
 	t    *testing.T
 	http *httptest.Server
 
-	mu       sync.Mutex
-	user     map[string]any
-	runtimes []map[string]any
-	nodes    []map[string]any
-	conf     map[string]any
-	policies map[string]map[string]any
-	pools    map[string]map[string]any
-	files    map[string]string // of the workspace, by path
-	clusters map[string]*madeCluster
-	order    []string
-	states   [][]string                         // of the clusters to come, one list each; the last one repeats
-	ends     []map[string]any                   // termination reasons of the clusters to come
-	events   []map[string]any                   // of every cluster
-	commands func(language, code string) result // nil: everything prints 100
-	noPython bool                               // contexts of it fail
-	lax      bool                               // an interrupted caller may give a context up while a command is on its way
-	contexts map[string]*madeContext
-	deleted  []string
-	requests []string
-	scripts  map[string][]answer
-	kept     *[]createBody
-	token    string
-	open     answer // what is answered before anybody has shown a token
-	message  string // added to all state messages
+	mu        sync.Mutex
+	user      map[string]any
+	runtimes  []map[string]any
+	nodes     []map[string]any
+	conf      map[string]any
+	policies  map[string]map[string]any
+	pools     map[string]map[string]any
+	files     map[string]string // of the workspace, by path
+	clusters  map[string]*madeCluster
+	order     []string
+	states    [][]string                         // of the clusters to come, one list each; the last one repeats
+	ends      []map[string]any                   // termination reasons of the clusters to come
+	events    []map[string]any                   // of every cluster
+	commands  func(language, code string) result // nil: everything prints 100
+	noPython  bool                               // contexts of it fail
+	tokenless bool                               // creations come without an idempotency token
+	lax       bool                               // an interrupted caller may give a context up while a command is on its way
+	contexts  map[string]*madeContext
+	deleted   []string
+	requests  []string
+	scripts   map[string][]answer
+	kept      *[]createBody
+	token     string
+	open      answer // what is answered before anybody has shown a token
+	message   string // added to all state messages
 }
 
 type madeCluster struct {
@@ -99,6 +100,7 @@ type createBody struct {
 		} `json:"basic_auth"`
 	} `json:"docker_image"`
 	DriverInstancePoolID string            `json:"driver_instance_pool_id"`
+	IdempotencyToken     string            `json:"idempotency_token"`
 	InitScripts          []map[string]any  `json:"init_scripts"`
 	InstancePoolID       string            `json:"instance_pool_id"`
 	IsSingleNode         bool              `json:"is_single_node"`
@@ -273,6 +275,15 @@ func (s *server) cluster(w http.ResponseWriter, r *http.Request, what string) {
 	case "create":
 		var body createBody
 		s.body(r, &body)
+		if body.IdempotencyToken == "" != s.tokenless || len(body.IdempotencyToken) > longestToken {
+			s.t.Errorf("the creation's token is %q", body.IdempotencyToken)
+		}
+		for id, c := range s.clusters { // one that has ended has lost its token
+			if !s.tokenless && c.body.IdempotencyToken == body.IdempotencyToken && c.states[min(c.looks, len(c.states)-1)] != "TERMINATED" {
+				write(w, http.StatusOK, map[string]any{"cluster_id": id})
+				return
+			}
+		}
 		id := fmt.Sprintf("1122-%06d-abcdefgh", len(s.order)+1)
 		made := &madeCluster{id: id, body: body, message: s.message, states: []string{"PENDING", "PENDING", "RUNNING"}}
 		if len(s.states) > 0 {
