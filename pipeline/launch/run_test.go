@@ -233,7 +233,7 @@ func TestRunTakesDownWhenCancelled(t *testing.T) {
 func TestRunNotesWhatIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	for want, failed := range map[string]error{
-		"The cluster fake-1 could not be taken down: the mount is busy.":          errors.New("the mount is busy"),
+		"The cluster fake-1 could not be taken down: the mount is busy.":         errors.New("the mount is busy"),
 		"The cluster c-1 could not be deleted: no answer. Run hallmark cleanup.": &Error{Verdict: verdict.Inconclusive, Reason: "the cluster c-1 could not be deleted: no answer", Remedy: "Run hallmark cleanup"},
 	} {
 		result, err := Run(t.Context(), &fake{endErr: failed}, spec(piProbe))

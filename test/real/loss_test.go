@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -192,31 +193,38 @@ func TestKilledInAWorkspace(t *testing.T) {
 	})
 }
 
-// withoutNetwork is how long a run may go on that has lost the network: the deletion alone is tried for 90 seconds.
+// withoutNetwork is how long a run may go on that has lost the network: what the launch has left of its 90 seconds, what it
+// takes to read the logs, and 90 seconds in which the deletion is tried.
 const withoutNetwork = 4 * time.Minute
 
-// A run that loses the network, for good, ends by itself, blames nobody, and says what it leaves.
+// A run that loses the network, for good, ends by itself, blames nobody, and says what it leaves. The phases mostly wait:
+// all are gone through at the same time, each with a workspace of its own.
 func TestNetworkLostInAWorkspace(t *testing.T) {
 	t.Parallel()
-	for name, cut := range map[string]func(*link){"refused": (*link).refuse, "silent": (*link).hush} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLoss(t)
-			for n, p := range phases {
-				t.Run(p.name, func(t *testing.T) {
-					var lost time.Time
-					o := l.launch(t, p, n, func(*call) { lost = time.Now(); cut(l.link) })
-					t.Logf("ended %s after the loss: %s", time.Since(lost).Round(time.Second), o.report.Headline)
-					if lost.IsZero() || time.Since(lost) > withoutNetwork {
-						t.Errorf("lost at %s: %s", lost, o)
-					}
-					l.link.back(t)
-					l.blamesNobody(t, p, o)
-					l.cleanup(t, o.report.RunID)
-				})
-			}
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, p := range phases {
+		all.Go(func() {
+			t.Run(p.name+", refused", func(t *testing.T) { newLoss(t).networkLost(t, p, (*link).refuse) })
 		})
+		if p.request == phases[0].request || p.carried { // whether it arrives makes no difference where nobody refuses
+			all.Go(func() {
+				t.Run(p.name+", silent", func(t *testing.T) { newLoss(t).networkLost(t, p, (*link).hush) })
+			})
+		}
 	}
+}
+
+func (l *loss) networkLost(t *testing.T, p phase, cut func(*link)) {
+	var lost time.Time
+	o := l.launch(t, p, 0, func(*call) { lost = time.Now(); cut(l.link) })
+	if lost.IsZero() || time.Since(lost) > withoutNetwork {
+		t.Errorf("lost at %s: %s", lost, o)
+	}
+	t.Logf("ended %s after the loss", time.Since(lost).Round(time.Second))
+	l.link.back(t)
+	l.blamesNobody(t, p, o)
+	l.cleanup(t, o.report.RunID)
 }
 
 // blamesNobody fails the test unless the run's verdict and its notes are those of a lost network.

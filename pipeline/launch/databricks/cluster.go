@@ -215,7 +215,7 @@ func (c *cluster) end(ctx context.Context) error {
 		c.destroyContexts(ctx)
 	}
 	if err := c.space.remove(ctx, id); err != nil {
-		return c.notDeleted(id, err)
+		return c.notDeleted(&stays{id, err})
 	}
 	c.deleted = true
 	c.event("the cluster %s was deleted for good", id)

@@ -78,8 +78,7 @@ func logConf(to, region string) *compute.ClusterLogConf {
 	}
 }
 
-// create asks for the cluster, and knows its id afterwards. When that is not to be known, whatever was created is looked
-// for by its tag, and deleted.
+// create asks for the cluster, and knows its id afterwards. When that is not to be known, the target is in doubt.
 func (c *cluster) create(ctx context.Context) error {
 	flag := c.target.options.SingleNode != SingleNodeConf
 	err := c.createOnce(ctx, flag)
@@ -147,8 +146,7 @@ func (c *cluster) createOnce(ctx context.Context, flag bool) error {
 		got.err = &fault{of: &launch.Error{Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: doing + ": the workspace answers without a cluster's id", Remedy: "Run the same command again"}, again: true}
 	}
 	if !refused(got.err) { // it may have been created all the same
-		c.target.doubtful(true)
-		_ = c.abandon(ctx) // end tries again
+		c.target.doubtful(true) // end looks for it
 	}
 	return got.err
 }

@@ -60,35 +60,45 @@ func aboutToken(message string) bool {
 var searches = []time.Duration{0, time.Second, 3 * time.Second}
 
 // abandon deletes whatever clusters of this run there are besides the known ones. Once that is done there is no doubt any
-// more; where nothing is found, or nobody answers, it stays. The error is for what was found and could not be deleted.
+// more; where nothing is found, or nobody answers for as long as a deletion is tried, it stays. The error is for what was
+// found and could not be deleted.
 func (c *cluster) abandon(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteWithin)
-	defer cancel()
-	for _, pause := range searches {
+	unheard := 0
+	for look := 0; look < len(searches); {
+		pause := searches[look]
+		if unheard > 0 {
+			pause = deletePause
+		}
 		if c.space.wait(ctx, pause) != nil {
 			return nil
 		}
 		others, err := c.removeOthers(ctx)
 		switch {
-		case err != nil:
-			return err
-		case others < 0:
-			return nil
-		case others > 0:
+		case err == nil && others > 0:
 			c.target.doubtful(false)
 			return nil
+		case err == nil:
+			look++
+		case others > 0:
+			return c.notDeleted(err)
+		default:
+			if unheard++; unheard == deleteRounds || ctx.Err() != nil {
+				c.event("clusters of this run cannot be looked for (%s)", reasonOf(err))
+				return nil
+			}
 		}
 	}
 	return nil
 }
 
 // removeOthers looks once for clusters of this run whose ids were never told, and deletes them. It returns how many there
-// were, -1 where nobody answers, and an error for those that could not be deleted.
+// were, and why one of them, or all, could not be deleted.
 func (c *cluster) removeOthers(ctx context.Context) (others int, failed error) {
-	all, err := c.space.tagged(ctx, func(tags map[string]string) bool { return tags[TagRun] == tagText(c.spec.RunID) })
+	looking, cancel := context.WithTimeout(ctx, deleteRound)
+	defer cancel()
+	all, err := c.space.tagged(looking, func(tags map[string]string) bool { return tags[TagRun] == tagText(c.spec.RunID) })
 	if err != nil {
-		c.event("clusters of this run cannot be looked for (%s); hallmark cleanup --run %s ends them", reasonOf(err), c.spec.RunID)
-		return -1, nil
+		return 0, err
 	}
 	for _, other := range all {
 		if c.target.knows(other.ClusterId) {
@@ -96,7 +106,7 @@ func (c *cluster) removeOthers(ctx context.Context) (others int, failed error) {
 		}
 		others++
 		if err := c.space.remove(ctx, other.ClusterId); err != nil {
-			failed = c.notDeleted(other.ClusterId, err)
+			failed = &stays{other.ClusterId, err}
 			continue
 		}
 		progress.From(ctx).Notef("The cluster %s, whose creation was never answered, is deleted", other.ClusterId)
@@ -105,10 +115,20 @@ func (c *cluster) removeOthers(ctx context.Context) (others int, failed error) {
 	return others, failed
 }
 
-// notDeleted is the error of a cluster that goes on after the launch.
-func (c *cluster) notDeleted(id string, err error) error {
+// stays is a cluster that could not be deleted.
+type stays struct {
+	id  string
+	why error
+}
+
+func (s *stays) Error() string {
+	return "the cluster " + s.id + " could not be deleted: " + reasonOf(s.why)
+}
+
+// notDeleted is the launch's error of it.
+func (c *cluster) notDeleted(err error) error {
 	return &launch.Error{
-		Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: fmt.Sprintf("the cluster %s could not be deleted: %s", id, reasonOf(err)),
+		Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: err.Error(),
 		Remedy: fmt.Sprintf("Run hallmark cleanup --run %s; without that the workspace itself ends it after %d minutes without work", c.spec.RunID, c.autotermination()), Cause: err,
 	}
 }
