@@ -24,6 +24,7 @@ type createBody struct {
 		} `json:"basic_auth"`
 	} `json:"docker_image"`
 	DriverInstancePoolID string            `json:"driver_instance_pool_id"`
+	IdempotencyToken     string            `json:"idempotency_token"`
 	InitScripts          []map[string]any  `json:"init_scripts"`
 	InstancePoolID       string            `json:"instance_pool_id"`
 	IsSingleNode         bool              `json:"is_single_node"`
@@ -45,6 +46,15 @@ func (s *server) cluster(w http.ResponseWriter, r *http.Request, what string) {
 	case "create":
 		var body createBody
 		s.body(r, &body)
+		if body.IdempotencyToken == "" != s.tokenless || len(body.IdempotencyToken) > longestToken {
+			s.t.Errorf("the creation's token is %q", body.IdempotencyToken)
+		}
+		for id, c := range s.clusters { // one that has ended has lost its token
+			if !s.tokenless && c.body.IdempotencyToken == body.IdempotencyToken && c.states[min(c.looks, len(c.states)-1)] != "TERMINATED" {
+				write(w, http.StatusOK, map[string]any{"cluster_id": id})
+				return
+			}
+		}
 		id := fmt.Sprintf("1122-%06d-abcdefgh", len(s.order)+1)
 		made := &madeCluster{id: id, body: body, message: s.message, states: []string{"PENDING", "PENDING", "RUNNING"}}
 		if len(s.states) > 0 {

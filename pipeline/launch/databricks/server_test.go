@@ -20,30 +20,31 @@ type server struct {
 	t    *testing.T
 	http *httptest.Server
 
-	mu       sync.Mutex
-	user     map[string]any
-	runtimes []map[string]any
-	nodes    []map[string]any
-	conf     map[string]any
-	policies map[string]map[string]any
-	pools    map[string]map[string]any
-	files    map[string]string // of the workspace, by path
-	clusters map[string]*madeCluster
-	order    []string
-	states   [][]string                         // of the clusters to come, one list each; the last one repeats
-	ends     []map[string]any                   // termination reasons of the clusters to come
-	events   []map[string]any                   // of every cluster
-	commands func(language, code string) result // nil: everything prints 100
-	noPython bool                               // contexts of it fail
-	lax      bool                               // an interrupted caller may give a context up while a command is on its way
-	contexts map[string]*madeContext
-	deleted  []string
-	requests []string
-	scripts  map[string][]answer
-	kept     *[]createBody
-	token    string
-	open     answer // what is answered before anybody has shown a token
-	message  string // added to all state messages
+	mu        sync.Mutex
+	user      map[string]any
+	runtimes  []map[string]any
+	nodes     []map[string]any
+	conf      map[string]any
+	policies  map[string]map[string]any
+	pools     map[string]map[string]any
+	files     map[string]string // of the workspace, by path
+	clusters  map[string]*madeCluster
+	order     []string
+	states    [][]string                         // of the clusters to come, one list each; the last one repeats
+	ends      []map[string]any                   // termination reasons of the clusters to come
+	events    []map[string]any                   // of every cluster
+	commands  func(language, code string) result // nil: everything prints 100
+	noPython  bool                               // contexts of it fail
+	tokenless bool                               // creations come without an idempotency token
+	lax       bool                               // an interrupted caller may give a context up while a command is on its way
+	contexts  map[string]*madeContext
+	deleted   []string
+	requests  []string
+	scripts   map[string][]answer
+	kept      *[]createBody
+	token     string
+	open      answer // what is answered before anybody has shown a token
+	message   string // added to all state messages
 }
 
 type madeCluster struct {

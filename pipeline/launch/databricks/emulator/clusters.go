@@ -50,11 +50,8 @@ func (s *Server) create(r *request) (any, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if id := s.replies[asked.IdempotencyToken]; asked.IdempotencyToken != "" && id != "" {
-		if _, err := s.find(id); err != nil {
-			return nil, err
-		}
-		return map[string]string{"cluster_id": id}, nil
+	if made := s.madeFor(asked.IdempotencyToken); made != "" {
+		return map[string]string{"cluster_id": made}, nil
 	}
 	if err := s.mayCreate(); err != nil {
 		return nil, err
