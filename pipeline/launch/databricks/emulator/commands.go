@@ -84,6 +84,15 @@ func (s *Server) ready(id string) (*cluster, error) {
 	return c, nil
 }
 
+// context is the one of a call, whatever state its cluster is in; the lock is held.
+func (s *Server) context(asked call) (*execContext, error) {
+	c, known := s.clusters[asked.ClusterID]
+	if !known {
+		return nil, refuse(http.StatusNotFound, "", "ClusterNotFoundException: Cluster not found: %s", asked.ClusterID)
+	}
+	return c.context(asked.ContextID)
+}
+
 func (c *cluster) context(id string) (*execContext, error) {
 	e, known := c.contexts[id]
 	if !known {
@@ -125,11 +134,7 @@ func (s *Server) contextStatus(r *request) (any, error) {
 	asked, _ := s.asked(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, known := s.clusters[asked.ClusterID]
-	if !known {
-		return nil, refuse(http.StatusNotFound, "", "ClusterNotFoundException: Cluster not found: %s", asked.ClusterID)
-	}
-	e, err := c.context(asked.ContextID)
+	e, err := s.context(asked)
 	if err != nil {
 		return nil, err
 	}
@@ -303,11 +308,7 @@ func (s *Server) commandStatus(r *request) (any, error) {
 }
 
 func (s *Server) command(asked call) (*command, error) {
-	c, known := s.clusters[asked.ClusterID]
-	if !known {
-		return nil, refuse(http.StatusNotFound, "", "ClusterNotFoundException: Cluster not found: %s", asked.ClusterID)
-	}
-	e, err := c.context(asked.ContextID)
+	e, err := s.context(asked)
 	if err != nil {
 		return nil, err
 	}

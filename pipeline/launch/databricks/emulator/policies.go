@@ -18,15 +18,6 @@ type policy struct {
 	CreatedAt  int64  `json:"created_at_timestamp,omitempty"`
 }
 
-// pool is an instance pool.
-type pool struct {
-	InstancePoolID   string         `json:"instance_pool_id"`
-	InstancePoolName string         `json:"instance_pool_name"`
-	NodeTypeID       string         `json:"node_type_id"`
-	State            string         `json:"state"`
-	Preloaded        []*dockerImage `json:"preloaded_docker_images,omitempty"`
-}
-
 func defaultPolicies() map[string]policy {
 	personal := policy{PolicyID: "0000000000000001", Name: "Personal Compute", Definition: `{"autotermination_minutes": {"type": "unlimited"}}`, IsDefault: true}
 	return map[string]policy{personal.PolicyID: personal}
@@ -160,45 +151,15 @@ func (s *Server) getPolicy(r *request) (any, error) {
 func (s *Server) listPolicies(*request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := []policy{}
-	for _, id := range slices.Sorted(maps.Keys(s.policies)) {
-		all = append(all, s.policies[id])
-	}
+	all := inOrder(s.policies)
 	return map[string]any{"policies": all, "total_count": len(all)}, nil
 }
 
-func (s *Server) createPool(r *request) (any, error) {
-	var asked pool
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
+// inOrder are the values of a map, by their keys.
+func inOrder[T any](m map[string]T) []T {
+	all := make([]T, 0, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		all = append(all, m[key])
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, known := s.nodeType(asked.NodeTypeID); !known {
-		return nil, invalid("Node type %s is not supported.", asked.NodeTypeID)
-	}
-	asked.InstancePoolID, asked.State = newID()+"-pool", "ACTIVE"
-	s.pools[asked.InstancePoolID] = asked
-	return map[string]string{"instance_pool_id": asked.InstancePoolID}, nil
-}
-
-func (s *Server) getPool(r *request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	id := r.URL.Query().Get("instance_pool_id")
-	p, known := s.pools[id]
-	if !known {
-		return nil, missing("Instance pool %s does not exist.", id)
-	}
-	return p, nil
-}
-
-func (s *Server) listPools(*request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := []pool{}
-	for _, id := range slices.Sorted(maps.Keys(s.pools)) {
-		all = append(all, s.pools[id])
-	}
-	return map[string]any{"instance_pools": all}, nil
+	return all
 }
