@@ -19,12 +19,11 @@ func (s *Server) letIn(r *http.Request) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for known, until := range s.tokens {
+	for known, c := range s.tokens {
 		if subtle.ConstantTimeCompare([]byte(known), []byte(token)) != 1 {
 			continue
 		}
-		if !until.IsZero() && time.Now().After(until) {
-			delete(s.tokens, known)
+		if !c.until.IsZero() && time.Now().After(c.until) {
 			return &apiError{http.StatusForbidden, 403, "Invalid Token: the token has expired."}
 		}
 		return nil
@@ -78,7 +77,8 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request) {
 	}
 	token := "eyJ" + rand.Text()
 	s.mu.Lock()
-	s.tokens[token] = time.Now().Add(tokenLife)
+	s.forgetExpired()
+	s.tokens[token] = credential{until: time.Now().Add(tokenLife)}
 	s.mu.Unlock()
 	writeJSON(w, http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": int(tokenLife.Seconds()), "scope": "all-apis"})
 }

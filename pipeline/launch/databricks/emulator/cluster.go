@@ -14,6 +14,7 @@ import (
 const (
 	pending     = "PENDING"
 	running     = "RUNNING"
+	resizing    = "RESIZING"
 	restarting  = "RESTARTING"
 	terminating = "TERMINATING"
 	terminated  = "TERMINATED"
@@ -45,9 +46,10 @@ type cluster struct {
 	instanceID string
 	lastUsed   time.Time
 
-	next     Next
-	life     *life // nil: nothing runs
-	contexts map[string]*execContext
+	next      Next
+	life      *life // nil: nothing runs
+	contexts  map[string]*execContext
+	libraries []library
 }
 
 // newID is like the platform's: 0123-456789-abcdefgh.
@@ -62,8 +64,8 @@ func newID() string {
 	return fmt.Sprintf("%s-%06d-%s", time.Now().Format("0102"), number(1_000_000), strings.ToLower(rand.Text()[:8]))
 }
 
-// settle fills in what the platform sets by itself.
-func settle(c spec) spec {
+// complete fills in what the platform sets by itself; the lock is held.
+func (s *Server) complete(c spec) spec {
 	c.SparkConf, c.CustomTags = maps.Clone(c.SparkConf), maps.Clone(c.CustomTags)
 	if c.IsSingleNode {
 		c.SparkConf = with(with(c.SparkConf, profileKey, singleNode), masterKey, "local[*]")
@@ -71,15 +73,22 @@ func settle(c spec) spec {
 		none := 0
 		c.NumWorkers = &none
 	}
+	if c.InstancePoolID != "" {
+		if c.DriverInstancePoolID == "" {
+			c.DriverInstancePoolID = c.InstancePoolID
+		}
+		c.NodeTypeID, c.DriverNodeTypeID = s.pools[c.InstancePoolID].NodeTypeID, s.pools[c.DriverInstancePoolID].NodeTypeID
+	}
 	if c.DriverNodeTypeID == "" {
 		c.DriverNodeTypeID = c.NodeTypeID
 	}
 	if c.DataSecurityMode == "" {
 		c.DataSecurityMode = "NONE"
 	}
-	if c.EnableElasticDisk == nil {
-		off := false
-		c.EnableElasticDisk = &off
+	for _, flag := range []**bool{&c.EnableElasticDisk, &c.EnableLocalDiskEncryption} {
+		if *flag == nil {
+			*flag = new(bool)
+		}
 	}
 	if c.AutoterminationMinutes == nil {
 		never := 0
@@ -110,13 +119,16 @@ func (s *Server) describe(c *cluster) details {
 	if c.pinned {
 		d.PinnedByUserName = s.options.User
 	}
-	if c.state == running {
+	if c.up() {
 		n, _ := s.nodeType(c.spec.DriverNodeTypeID)
 		d.ClusterCores, d.ClusterMemoryMb, d.JdbcPort = n.NumCores, int64(n.MemoryMb), 10000
 		d.Driver = &sparkNode{NodeID: c.instanceID, InstanceID: c.instanceID, PrivateIP: "10.0.0.1", HostPrivateIP: "10.0.0.2", StartTimestamp: millis(c.started)}
 	}
 	return d
 }
+
+// up says that the driver answers.
+func (c *cluster) up() bool { return c.state == running || c.state == resizing }
 
 func millis(t time.Time) int64 {
 	if t.IsZero() {

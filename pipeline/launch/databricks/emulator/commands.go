@@ -77,7 +77,7 @@ func (s *Server) ready(id string) (*cluster, error) {
 		return nil, refuse(http.StatusNotFound, "", "ClusterNotFoundException: Cluster not found: %s", id)
 	case c.state == pending || c.state == restarting:
 		return nil, refuse(http.StatusBadRequest, "", "ClusterNotReadyException: Cluster %s is not ready: it is %s", id, c.state)
-	case c.state != running:
+	case !c.up():
 		return nil, refuse(http.StatusBadRequest, "", "ClusterTerminatedException: Cluster %s is not running: it is %s", id, c.state)
 	}
 	c.lastUsed = time.Now()
@@ -208,6 +208,10 @@ func (s *Server) execute(r *request) (any, error) {
 		before = e.order[len(e.order)-1].over
 	}
 	e.commands[one.id], e.order = one, append(e.order, one)
+	if oldest := e.order[0]; len(e.order) > mostCommands && oldest.results != nil {
+		delete(e.commands, oldest.id)
+		e.order = e.order[1:]
+	}
 	s.living.Add(1)
 	go s.run(ctx, before, c, e, one, asked.Language, asked.Command)
 	return map[string]string{"id": one.id}, nil
@@ -218,6 +222,9 @@ var closed = func() chan struct{} {
 	close(c)
 	return c
 }()
+
+// mostCommands is how many of a context's commands are remembered, with their results.
+const mostCommands = 1000
 
 // run waits until the command before is over, and runs this one.
 func (s *Server) run(ctx context.Context, before <-chan struct{}, c *cluster, e *execContext, one *command, language, code string) {

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -48,17 +49,18 @@ type Server struct {
 	started time.Time
 
 	mu       sync.Mutex
-	tokens   map[string]time.Time // when they expire; zero: never
+	tokens   map[string]credential // by their values
 	clusters map[string]*cluster
 	order    []string          // ids of clusters, oldest first
 	replies  map[string]string // idempotency tokens, and the clusters that were made for them
 	next     []Next
 	faults   []*Fault
 	settings map[string]string
-	scopes   map[string]map[string][]byte
+	scopes   map[string]*scope
 	files    *files
 	policies map[string]policy
 	pools    map[string]pool
+	grants   map[string]map[grantee]string // by the path of the object
 	deleted  int
 	lives    int // of clusters, those of deleted ones included
 	inMinute time.Duration
@@ -81,9 +83,9 @@ func New(options Options) (*Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		options: options, ctx: ctx, cancel: cancel, started: time.Now(),
-		tokens: map[string]time.Time{options.Token: {}}, clusters: map[string]*cluster{}, replies: map[string]string{},
-		settings: map[string]string{"enableDcs": fmt.Sprint(!options.NoContainers)}, scopes: map[string]map[string][]byte{},
-		files: newFiles(), policies: defaultPolicies(), pools: map[string]pool{}, inMinute: time.Minute,
+		tokens: map[string]credential{options.Token: {}}, clusters: map[string]*cluster{}, replies: map[string]string{},
+		settings: map[string]string{"enableDcs": fmt.Sprint(!options.NoContainers)}, scopes: map[string]*scope{},
+		files: newFiles(options.User), policies: defaultPolicies(), pools: map[string]pool{}, grants: map[string]map[grantee]string{}, inMinute: time.Minute,
 	}
 	s.routes()
 	return s, nil
@@ -125,6 +127,15 @@ type raw struct {
 	mime string
 	body []byte
 }
+
+// stored is a file, with the time of its last change; parts of it can be asked for.
+type stored struct {
+	raw
+	at time.Time
+}
+
+// nothing is an answer without a body; a status of 0 is 204.
+type nothing struct{ status int }
 
 // ServeHTTP is the workspace's front door.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -171,17 +182,27 @@ func (s *Server) handle(pattern string, h handler) {
 		case err != nil:
 			refuse(http.StatusInternalServerError, "INTERNAL_ERROR", "%v", err).write(w, r.URL.Path, id)
 		default:
-			if plain, ok := answer.(raw); ok {
-				w.Header().Set("Content-Type", plain.mime)
-				_, _ = w.Write(plain.body)
-				return
-			}
-			if answer == nil {
-				answer = map[string]any{}
-			}
-			writeJSON(w, http.StatusOK, answer)
+			give(w, r, answer)
 		}
 	})
+}
+
+// give writes an answer in its form.
+func give(w http.ResponseWriter, r *http.Request, answer any) {
+	switch answer := answer.(type) {
+	case raw:
+		w.Header().Set("Content-Type", answer.mime)
+		_, _ = w.Write(answer.body)
+	case stored:
+		w.Header().Set("Content-Type", answer.mime)
+		http.ServeContent(w, r, "", answer.at, bytes.NewReader(answer.body))
+	case nothing:
+		w.WriteHeader(cmp.Or(answer.status, http.StatusNoContent))
+	case nil:
+		writeJSON(w, http.StatusOK, map[string]any{})
+	default:
+		writeJSON(w, http.StatusOK, answer)
+	}
 }
 
 // errDrop breaks the connection without an answer.
