@@ -68,7 +68,7 @@ func newID() string {
 func (s *Server) complete(c spec) spec {
 	c.SparkConf, c.CustomTags = maps.Clone(c.SparkConf), maps.Clone(c.CustomTags)
 	if c.IsSingleNode {
-		c.SparkConf = with(with(c.SparkConf, profileKey, singleNode), masterKey, "local[*]")
+		c.SparkConf = with(with(c.SparkConf, profileKey, singleNode), masterKey, "local[*, 4]")
 		c.CustomTags = with(c.CustomTags, resourceTag, resourceNode)
 		none := 0
 		c.NumWorkers = &none
@@ -82,8 +82,8 @@ func (s *Server) complete(c spec) spec {
 	if c.DriverNodeTypeID == "" {
 		c.DriverNodeTypeID = c.NodeTypeID
 	}
-	if c.DataSecurityMode == "" {
-		c.DataSecurityMode = "NONE"
+	if older, newer := modeAliases[c.DataSecurityMode]; newer {
+		c.DataSecurityMode = older
 	}
 	for _, flag := range []**bool{&c.EnableElasticDisk, &c.EnableLocalDiskEncryption} {
 		if *flag == nil {
@@ -95,6 +95,11 @@ func (s *Server) complete(c spec) spec {
 		c.AutoterminationMinutes = &never
 	}
 	return c
+}
+
+// modeAliases are access modes with the older names that clusters/get shows for them; AUTO is for one user where it can be.
+var modeAliases = map[string]string{
+	"": "NONE", "DATA_SECURITY_MODE_DEDICATED": "SINGLE_USER", "DATA_SECURITY_MODE_STANDARD": "USER_ISOLATION", "DATA_SECURITY_MODE_AUTO": "SINGLE_USER",
 }
 
 func with(m map[string]string, key, value string) map[string]string {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -144,20 +145,54 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.options.Log != nil {
 		s.options.Log(fmt.Sprintf("%s %s", r.Method, r.URL.Path))
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		refuse(http.StatusRequestEntityTooLarge, "MAX_REQUEST_SIZE_EXCEEDED", "The request is larger than %d bytes", maxBody).write(w, r.URL.Path, id)
+	connection := http.NewResponseController(w) // one that has no deadlines, a test's, does without
+	_ = connection.SetReadDeadline(time.Now().Add(bodyWithin))
+	body, refused := s.body(w, r)
+	if refused != nil {
+		w.Header().Set("Connection", "close") // what comes yet is not read
+		refused.write(w, r.URL.Path, id)
 		return
 	}
+	_ = connection.SetReadDeadline(time.Time{})
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	after, answered := s.fault(w, r, id)
 	if answered {
 		return
 	}
+	_ = connection.SetWriteDeadline(time.Now().Add(answerWithin))
 	s.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), bodyKey{}, &request{Request: r, body: body})))
 	if after {
 		panic(http.ErrAbortHandler) // what was answered is not sent: the connection breaks
 	}
+}
+
+// How long a client may take to send a request's body, and to take the answer.
+const (
+	bodyWithin   = time.Minute
+	answerWithin = 5 * time.Minute
+)
+
+// body reads a request's body. That of a caller who is not let in is left where it is.
+func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *apiError) {
+	if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, adminPath) {
+		if s.letIn(r) != nil { // the call's own handler says so
+			if r.ContentLength != 0 {
+				w.Header().Set("Connection", "close")
+			}
+			return nil, nil
+		}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, refuse(http.StatusRequestEntityTooLarge, "MAX_REQUEST_SIZE_EXCEEDED", "The request is larger than %d bytes", maxBody)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refuse(http.StatusRequestTimeout, "REQUEST_TIMEOUT", "The request's body did not come within %s", bodyWithin)
+	case err != nil:
+		return nil, malformed("Could not read the request: %v", err)
+	}
+	return body, nil
 }
 
 type bodyKey struct{}
