@@ -47,7 +47,7 @@ func start(folder string, args []string, output io.Writer) (Program, error) {
 	return s, nil
 }
 
-func (s *started) Interrupt(context.Context) error { return s.cmd.Process.Signal(syscall.SIGINT) }
+func (s *started) Interrupt(context.Context) error { return syscall.Kill(-s.cmd.Process.Pid, syscall.SIGINT) }
 func (s *started) Ended() <-chan struct{}          { return s.ended }
 func (s *started) End(context.Context) error {
 	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
@@ -265,6 +265,22 @@ func TestShell(t *testing.T) {
 	got, err := s.Run(t.Context(), "sql", "SELECT sum(id) AS total, 'a' AS letter, CAST(1.5 AS DECIMAL(3,1)) AS d, NULL AS n FROM five")
 	if err != nil || got.Kind != "table" || len(got.Rows) != 1 || got.Rows[0][0] != 10.0 || got.Rows[0][1] != "a" || got.Rows[0][2] != "1.5" || got.Rows[0][3] != nil || got.Schema[0].Name != "total" || got.Schema[0].Type != `"long"` {
 		t.Errorf("got %+v, %v", got, err)
+	}
+
+	for name, code := range map[string]string{
+		"a thread that waits": "Thread.sleep(60000)",
+		"a job":               "spark.range(4).foreach { (n: java.lang.Long) => Thread.sleep(60000) }",
+		"a job of SQL":        `spark.udf.register("slow", (n: Long) => { Thread.sleep(60000); n }); spark.sql("SELECT slow(id) FROM range(3)").collect()`,
+	} {
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		if _, err := s.Run(ctx, "scala", code); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("%s: got %v", name, err)
+		}
+		cancel()
+		t.Logf("%s: %v", name, time.Since(began))
+		asked{"scala", "println(x + 1)", "text", "42", ""}.of(t, s)
+		asked{"scala", "spark.range(7).count()", "text", "7", ""}.of(t, s)
 	}
 
 	// Another session borrows the shell, and has views of its own in it, for as long as it likes.

@@ -122,8 +122,11 @@ func TestPoliciesFillIn(t *testing.T) {
 		t.Errorf("with the policy changed: %v", err)
 	}
 	for _, wrong := range []compute.CreatePolicy{
-		{Name: "ours, changed", Definition: "{}"}, {Name: "", Definition: "{}"}, {Name: "a", Definition: `{"x": {"type": "colour"}}`},
-		{Name: "b", Definition: `{"x": {"type": "regex", "pattern": "("}}`}, {Name: "c", Definition: `{"x": {"type": "fixed"}}`},
+		{Name: "ours, changed", Definition: "{}"},
+		{Name: "", Definition: "{}"},
+		{Name: "a", Definition: `{"x": {"type": "colour"}}`},
+		{Name: "b", Definition: `{"x": {"type": "regex", "pattern": "("}}`},
+		{Name: "c", Definition: `{"x": {"type": "fixed"}}`},
 	} {
 		if _, err := policies.Create(t.Context(), wrong); err == nil {
 			t.Errorf("%+v is taken", wrong)
