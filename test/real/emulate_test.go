@@ -211,6 +211,15 @@ func TestEmulateDatabricks(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the SDK for Python", func(t *testing.T) {
+		ran := exec.CommandContext(t.Context(), filepath.Join(pythonClients(t), "python"), "testdata/clients/sdk.py", image, "launch")
+		ran.Env = append(w.environment(), "REGISTRY_USER="+user)
+		started := time.Now()
+		if out, err := ran.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		t.Logf("%.1fs", time.Since(started).Seconds())
+	})
 	t.Run("commands", func(t *testing.T) {
 		c := single(image)
 		c.DockerImage.BasicAuth = &compute.DockerBasicAuth{Username: user, Password: "{{secrets/registry/password}}"}

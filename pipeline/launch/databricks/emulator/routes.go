@@ -93,7 +93,7 @@ func (s *Server) routes() {
 		s.handle(method+" /api/2.0/fs/directories/{path...}", s.volumeFolder)
 	}
 	s.handle("PUT "+adminPath+"files", s.cloudFile)
-	s.mux.HandleFunc("/", notFound)
+	s.mux.HandleFunc("/", s.notFound)
 }
 
 // readConf answers with the settings that are asked for; one that nobody has set is null, as on the platform.

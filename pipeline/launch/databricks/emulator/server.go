@@ -244,7 +244,10 @@ func give(w http.ResponseWriter, r *http.Request, answer any) {
 var errDrop = errors.New("the connection is dropped")
 
 // notFound is what the platform's gateway says of paths that nobody serves.
-func notFound(w http.ResponseWriter, r *http.Request) {
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	if s.options.Log != nil {
+		s.options.Log(fmt.Sprintf("%s %s: the emulator has no such API", r.Method, r.URL.Path))
+	}
 	path := strings.TrimPrefix(r.URL.Path, "/api/2.0")
 	refuse(http.StatusNotFound, "ENDPOINT_NOT_FOUND", "No API found for '%s %s'; the emulator serves what docs/emulator.md lists", r.Method, path).write(w, r.URL.Path, w.Header().Get("X-Request-Id"))
 }

@@ -1,10 +1,12 @@
 """What a user's own script does with a workspace, with Databricks' SDK for Python: host and token come from its environment.
 
 Usage: sdk.py IMAGE [launch]    launch: commands are run, too
+REGISTRY_USER is who pulls the image, with the password that the secret registry/password has; without it nobody is asked.
 """
 
 import base64
 import io
+import os
 import sys
 import time
 
@@ -14,6 +16,9 @@ from databricks.sdk.service import compute, iam, workspace
 from databricks.sdk.service.compute import ContextStatus, DataSecurityMode, EventType, Kind, Language, State
 
 image, launched = sys.argv[1], "launch" in sys.argv[2:]
+docker = compute.DockerImage(url=image)
+if user := os.environ.get("REGISTRY_USER"):
+    docker.basic_auth = compute.DockerBasicAuth(username=user, password="{{secrets/registry/password}}")
 w = WorkspaceClient()
 
 
@@ -60,7 +65,7 @@ assert [s.key for s in w.secrets.list_secrets("golden")] == ["team"]
 # What is wrong is refused, as the platform does.
 good = dict(
     cluster_name="golden", spark_version=runtime, node_type_id=node, kind=Kind.CLASSIC_PREVIEW, is_single_node=True,
-    data_security_mode=DataSecurityMode.DATA_SECURITY_MODE_DEDICATED, autotermination_minutes=30, docker_image=compute.DockerImage(url=image),
+    data_security_mode=DataSecurityMode.DATA_SECURITY_MODE_DEDICATED, autotermination_minutes=30, docker_image=docker,
     custom_tags={"team": "platform"}, spark_env_vars={"TEAM": "{{secrets/golden/team}}"},
     init_scripts=[
         compute.InitScriptInfo(workspace=compute.WorkspaceStorageInfo(destination=f"{home}/told.sh")),
@@ -126,15 +131,16 @@ assert [p.instance_pool_name for p in w.instance_pools.list()] == ["golden"]
 plain = dict(spark_version=runtime, num_workers=1, instance_pool_id=pool.instance_pool_id, policy_id=policy.policy_id, autotermination_minutes=20)
 more = [w.clusters.create(cluster_name=f"more {i}", **plain).result() for i in range(5)]
 assert more[0].node_type_id == node and more[0].custom_tags == {"team": "platform"}, more[0]
-names = [c.cluster_name for c in w.clusters.list(page_size=2)]
+ours = {cluster.cluster_id, *(c.cluster_id for c in more)}
+names = [c.cluster_name for c in w.clusters.list(page_size=2) if c.cluster_id in ours]
 assert names == ["more 4", "more 3", "more 2", "more 1", "more 0", "golden"], names
 resized = w.clusters.resize(more[0].cluster_id, num_workers=3).result()
 assert resized.num_workers == 3 and resized.state == State.RUNNING, resized
 
 # And everything goes.
-for c in w.clusters.list():
-    w.clusters.permanent_delete(c.cluster_id)
-assert not list(w.clusters.list())
+for id in ours:
+    w.clusters.permanent_delete(id)
+assert not ours.intersection(c.cluster_id for c in w.clusters.list())
 w.instance_pools.delete(pool.instance_pool_id)
 w.cluster_policies.delete(policy.policy_id)
 w.secrets.delete_scope("golden")
