@@ -220,6 +220,22 @@ func TestEmulateDatabricks(t *testing.T) {
 		}
 		t.Logf("%.1fs", time.Since(started).Seconds())
 	})
+	t.Run("the script of the docs", func(t *testing.T) {
+		docs, err := os.ReadFile(filepath.Join(top, "docs", "emulator.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, script, _ := strings.Cut(string(docs), "\n```python\n")
+		script, _, closed := strings.Cut(script, "\n```\n")
+		if !closed {
+			t.Fatal("docs/emulator.md has no script for Python")
+		}
+		ran := exec.CommandContext(t.Context(), filepath.Join(pythonClients(t), "python"), "-c", script)
+		ran.Env = append(w.environment(), "IMAGE="+image)
+		if out, err := ran.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "1000\n") || !strings.Contains(string(out), "DRIVER_HEALTHY") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
 	t.Run("commands", func(t *testing.T) {
 		c := single(image)
 		c.DockerImage.BasicAuth = &compute.DockerBasicAuth{Username: user, Password: "{{secrets/registry/password}}"}
