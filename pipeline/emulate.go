@@ -157,7 +157,7 @@ func keepToken(home Home, path, token string) (string, error) {
 }
 
 func serveEmulator(ctx context.Context, listener net.Listener, server *emulator.Server, ready func()) error {
-	web := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second, ErrorLog: nil}
+	web := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: nil}
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	ready()

@@ -18,12 +18,11 @@ func (s *Server) letIn(r *http.Request) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for known, until := range s.tokens {
+	for known, c := range s.tokens {
 		if subtle.ConstantTimeCompare([]byte(known), []byte(token)) != 1 {
 			continue
 		}
-		if !until.IsZero() && time.Now().After(until) {
-			delete(s.tokens, known)
+		if !c.until.IsZero() && time.Now().After(c.until) {
 			return &apiError{http.StatusForbidden, 403, "Invalid Token: the token has expired."}
 		}
 		return nil

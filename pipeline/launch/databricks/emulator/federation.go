@@ -85,7 +85,8 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, wrong func(sta
 func (s *Server) giveOut(w http.ResponseWriter) {
 	token := "eyJ" + rand.Text()
 	s.mu.Lock()
-	s.tokens[token] = time.Now().Add(tokenLife)
+	s.forgetExpired()
+	s.tokens[token] = credential{until: time.Now().Add(tokenLife)}
 	s.mu.Unlock()
 	writeJSON(w, http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": int(tokenLife.Seconds()), "scope": "all-apis"})
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/lock"
 )
 
-// interrupt is the signal that this program passes on to a command that is talked to, as SIGINT. Its own ends it.
+// interrupt is the signal that this program passes on to a command that is talked to, and to what that has started, as
+// SIGINT: Spark's shell is a script that waits for Java, and Java is who must hear of it. Its own ends it.
 const interrupt = syscall.SIGUSR1
 
 // talk runs a command that reads this program's standard input, to its end.
@@ -32,7 +33,7 @@ func talk(ctx context.Context, command []string, out io.Writer) (Report, error) 
 		for {
 			select {
 			case <-signals:
-				_ = cmd.Process.Signal(syscall.SIGINT)
+				_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
 			case <-done:
 				return
 			}
