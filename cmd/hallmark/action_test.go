@@ -17,7 +17,7 @@ var launcherInputs = []string{"sudo", "binary", "sha256", "mirror", "mirror-toke
 
 // readInputNames are those that readInputs and its company read.
 var readInputNames = []string{
-	"command", "folder", "config", "context", "image", "reference", "tags", "only", "skip", "set", "key", "max-age",
+	"command", "folder", "config", "context", "image", "reference", "tags", "only", "skip", "set", "key", "max-age", "promoted",
 	"report", "sarif", "sbom", "junit", "annotations", "summary", "github-token",
 }
 
