@@ -71,7 +71,7 @@ func TestInputs(t *testing.T) {
 		}
 		in := readInputs(func(variable string) string {
 			if variable == "INPUT_"+upper(name) {
-				return "false"
+				return map[bool]string{true: "true", false: "false"}[name == "promoted"] // what it is not by itself
 			}
 			return ""
 		})
