@@ -286,15 +286,15 @@ func (d *doctor) key(context.Context) {
 	d.well("key", "%s opens: %s", d.cfg.Sign.Key, signer.Name())
 }
 
-func (d *doctor) launches(context.Context) {
+func (d *doctor) launches(ctx context.Context) {
 	if err := launchable(d.cfg.Launch); err != nil {
 		d.failed("launch", err)
 		return
 	}
 	for _, l := range d.cfg.Launch {
 		slot := slotOf(l)
-		if l.Target != "sandbox" {
-			d.well("launch", "%s, elsewhere: it is asked before the launch", slot)
+		if l.Target == workspaceTarget {
+			d.workspace(ctx, slot, l)
 			continue
 		}
 		if engine.Here(runtime.GOOS) != nil {
