@@ -226,7 +226,7 @@ func (d *doctor) referrers(ctx context.Context) {
 	case served:
 		d.well("referrers", "%s lists what refers to an image", d.host())
 	default:
-		d.care("referrers", "Nothing: Hallmark keeps the list in a tag, as the specification has it", "%s does not list what refers to an image", d.host())
+		d.well("referrers", "%s does not list what refers to an image; Hallmark keeps the list in a tag, as the specification has it", d.host())
 	}
 }
 

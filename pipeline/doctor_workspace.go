@@ -36,7 +36,7 @@ func (d *doctor) workspace(ctx context.Context, slot string, l config.Launch) {
 		text += " on " + answer.NodeType
 	}
 	if len(answer.Notes) > 0 {
-		d.care("launch", "Nothing: the launch will tell", "%s. %s", text, strings.Join(answer.Notes, " "))
+		d.care("launch", "Ask an administrator of the workspace, or see what the first launch says", "%s. %s", text, strings.Join(answer.Notes, " "))
 		return
 	}
 	d.well("launch", "%s", text)

@@ -68,6 +68,12 @@ func workflow(s Survey, version string) (File, error) {
 	} else if s.System == ci.GitLab && existing != "" {
 		f.Note = job.note
 	}
+	if strings.Contains(f.Body, `HALLMARK_SHA256: ""`) {
+		f.Note = strings.TrimPrefix(f.Note+"; fill in HALLMARK_VERSION and HALLMARK_SHA256: the page of the release has both", "; ")
+		if released.MatchString(version) {
+			f.Note = strings.Replace(f.Note, "HALLMARK_VERSION and HALLMARK_SHA256: the page of the release has both", "HALLMARK_SHA256: the page of the release has it", 1)
+		}
+	}
 	return f, nil
 }
 
