@@ -225,7 +225,7 @@ func (d *doctor) referrers(ctx context.Context) {
 	case served:
 		d.well("referrers", "%s lists what refers to an image", d.host())
 	default:
-		d.care("referrers", "Nothing: Hallmark keeps the list in a tag, as the specification has it", "%s does not list what refers to an image", d.host())
+		d.well("referrers", "%s does not list what refers to an image; Hallmark keeps the list in a tag, as the specification has it", d.host())
 	}
 }
 
@@ -285,15 +285,15 @@ func (d *doctor) key(context.Context) {
 	d.well("key", "%s opens: %s", d.cfg.Sign.Key, signer.Name())
 }
 
-func (d *doctor) launches(context.Context) {
+func (d *doctor) launches(ctx context.Context) {
 	if err := launchable(d.cfg.Launch); err != nil {
 		d.failed("launch", err)
 		return
 	}
 	for _, l := range d.cfg.Launch {
 		slot := slotOf(l)
-		if l.Target != "sandbox" {
-			d.well("launch", "%s, elsewhere: it is asked before the launch", slot)
+		if l.Target == workspaceTarget {
+			d.workspace(ctx, slot, l)
 			continue
 		}
 		if err := engine.Here(); err != nil {

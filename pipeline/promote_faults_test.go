@@ -217,7 +217,7 @@ func (s *stagedImage) underFault(t *testing.T, fault faults.Fault) error {
 	case first == nil && golden != s.subject.Digest:
 		return fmt.Errorf("it passed, but golden points to %q", golden)
 	}
-	judged, err := s.judge(t.Context(), s.subject, [][]byte{s.signer.PublicPEM()})
+	_, judged, err := s.judge(t.Context(), s.subject, [][]byte{s.signer.PublicPEM()})
 	if err != nil {
 		return err
 	}

@@ -17,9 +17,12 @@ func (a *app) verifyCommand() *cobra.Command {
 		Short: "Verify the signature and every piece of evidence of an image",
 		Long: `Check who signed an image and what evidence about it is signed, and whether the promotion policy is
 satisfied by it. Nobody but the image's registry is asked: no transparency log, no certificate authority.
-A name without a registry host is one of the embedded registry.`,
+A name without a registry host is one of the embedded registry.
+
+With --promoted, a tag must stand where its last promotion put it: an image that is signed and passed everything, but
+was never promoted to this tag, or was replaced since, fails.`,
 		Example: `  hallmark verify --key hallmark.pub registry.example.com/platform/spark:golden
-  hallmark verify --key hallmark.pub spark:golden --max-age 720h`,
+  hallmark verify --key hallmark.pub spark:golden --max-age 720h --promoted`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asJSON, err := a.wantsJSON()
@@ -46,6 +49,7 @@ A name without a registry host is one of the embedded registry.`,
 	}
 	addVerifyFlags(command, &with)
 	command.Flags().DurationVar(&with.MaxAge, "max-age", time.Duration(0), "how old evidence may be, for example 720h; 0: any age")
+	command.Flags().BoolVar(&with.Promoted, "promoted", false, "fail where the last signed promotion of this tag did not put it where it is")
 	return command
 }
 
