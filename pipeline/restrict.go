@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ func Restrict(cfg *config.Config, reason, workspace string) error {
 			verdict.ErrUsage, strings.Join(slices.Sorted(maps.Keys(cfg.Build.Secrets)), ", "), reason)
 	}
 	if workspace == "" {
+		cfg.Reports = config.Reports{} // files that nobody can say the place of
 		return nil
 	}
 	top, err := filepath.EvalSymlinks(workspace)
@@ -35,6 +37,11 @@ func Restrict(cfg *config.Config, reason, workspace string) error {
 			folders["build.contexts."+name] = path
 		}
 	}
+	for _, kind := range config.ReportKinds() {
+		if path := cfg.Reports.File(kind); path != "" {
+			folders["reports."+strings.ReplaceAll(kind, "-", "_")] = path
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(folders)) {
 		path := folders[key]
 		if !filepath.IsAbs(path) {
@@ -43,20 +50,39 @@ func Restrict(cfg *config.Config, reason, workspace string) error {
 				path = cfg.Build.Context
 			}
 		}
-		absolute, err := filepath.Abs(path)
-		if err == nil {
-			if real, failed := filepath.EvalSymlinks(absolute); failed == nil {
-				absolute = real
-			} // what is not there is told by the build
-			var rel string
-			rel, err = filepath.Rel(top, absolute)
-			if err == nil && (rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator))) {
-				err = fmt.Errorf("%w: %s is %s, outside of the checkout %s, and this run may not read there: %s", verdict.ErrUsage, key, folders[key], workspace, reason)
-			}
-		}
+		rel, err := within(top, path)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		outside := rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator))
+		switch report := strings.HasPrefix(key, "reports."); {
+		case outside && report:
+			return fmt.Errorf("%w: %s is %s, outside of the checkout %s, and this run may not write there: %s", verdict.ErrUsage, key, folders[key], workspace, reason)
+		case outside:
+			return fmt.Errorf("%w: %s is %s, outside of the checkout %s, and this run may not read there: %s", verdict.ErrUsage, key, folders[key], workspace, reason)
+		case report && slices.ContainsFunc(strings.Split(rel, string(filepath.Separator)), func(part string) bool { return strings.EqualFold(part, ".git") }):
+			return fmt.Errorf("%w: %s is %s, among Git's own files, and this run may not write there: %s", verdict.ErrUsage, key, folders[key], reason)
 		}
 	}
 	return nil
+}
+
+// within is a path as seen from the folder top, with every link in it followed. What is not there yet is where it would
+// be made; a link that leads to nothing is refused, for nobody sees where that is.
+func within(top, path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	missing := ""
+	for at := absolute; ; at = filepath.Dir(at) {
+		real, err := filepath.EvalSymlinks(at)
+		if err == nil {
+			return filepath.Rel(top, filepath.Join(real, missing))
+		}
+		if _, there := os.Lstat(at); there == nil || at == filepath.Dir(at) {
+			return "", fmt.Errorf("%w: following %s: %w", verdict.ErrUsage, at, err)
+		}
+		missing = filepath.Join(filepath.Base(at), missing)
+	}
 }

@@ -41,6 +41,11 @@ func (c *Config) resolve() {
 			*path = absolute(c.Dir, *path)
 		}
 	}
+	for _, kind := range ReportKinds() {
+		if file := c.Reports.file(kind); *file != "" {
+			*file = absolute(c.Dir, *file)
+		}
+	}
 	each(reflect.ValueOf(c).Elem(), func(ref secret.Ref) secret.Ref {
 		if path, isFile := strings.CutPrefix(string(ref), "file:"); isFile {
 			return secret.Ref("file:" + absolute(c.Dir, path))

@@ -20,6 +20,7 @@ func (d *decoder) validate(c *Config) {
 	}
 	d.validateDistinct(c.Launch)
 	d.validatePromote(c)
+	d.validateReports(c)
 	d.validateReaching(c)
 }
 
