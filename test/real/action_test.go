@@ -274,10 +274,8 @@ func (s *sparkImage) approved(t *testing.T) {
 		t.Fatal(err)
 	}
 	var contexts []string
-	for i, arg := range s.contexts {
-		if i > 0 && s.contexts[i-1] == "--build-context" {
-			contexts = append(contexts, arg)
-		}
+	for _, flag := range s.contexts {
+		contexts = append(contexts, strings.TrimPrefix(flag, "--build-context="))
 	}
 	options := asOptions([]string{"HALLMARK_HOME=" + h.dir, "HALLMARK_ENGINE_ROOT=" + filepath.Join(s.dir, "engine"), "HALLMARK_SCAN_DATABASE_FROM=demo"})
 	options = append(options, "--secret", "HALLMARK_KEY", "--secret", "HALLMARK_KEY_PASSWORD", "--var", "IMAGE=spark",
