@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"fmt"
+	"iter"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,22 +25,60 @@ func Restrict(cfg *config.Config, reason, workspace string) error {
 			verdict.ErrUsage, strings.Join(slices.Sorted(maps.Keys(cfg.Build.Secrets)), ", "), reason)
 	}
 	if workspace == "" {
+		cfg.Reports = config.Reports{} // files that nobody can say the place of
 		return nil
 	}
 	top, err := filepath.EvalSymlinks(workspace)
 	if err != nil {
 		return fmt.Errorf("the checkout %s: %w", workspace, err)
 	}
-	reads := cfg.Reads()
-	for _, key := range slices.Sorted(maps.Keys(reads)) {
-		path := reads[key]
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
-		} // what is not there is told by who reads it
-		if rel, err := filepath.Rel(top, path); err != nil || !filepath.IsLocal(rel) {
-			return fmt.Errorf("%w: %s is %s, outside of the checkout %s, and this run may not read there: %s",
-				verdict.ErrUsage, key, reads[key], workspace, reason)
+	for key, path := range sorted(cfg.Reads()) {
+		if rel, err := within(top, path); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		} else if !filepath.IsLocal(rel) {
+			return fmt.Errorf("%w: %s is %s, outside of the checkout %s, and this run may not read there: %s", verdict.ErrUsage, key, path, workspace, reason)
+		}
+	}
+	for key, path := range sorted(cfg.Writes()) {
+		switch rel, err := within(top, path); {
+		case err != nil:
+			return fmt.Errorf("%s: %w", key, err)
+		case !filepath.IsLocal(rel):
+			return fmt.Errorf("%w: %s is %s, outside of the checkout %s, and this run may not write there: %s", verdict.ErrUsage, key, path, workspace, reason)
+		case slices.ContainsFunc(strings.Split(rel, string(filepath.Separator)), func(part string) bool { return strings.EqualFold(part, ".git") }):
+			return fmt.Errorf("%w: %s is %s, among Git's own files, and this run may not write there: %s", verdict.ErrUsage, key, path, reason)
 		}
 	}
 	return nil
+}
+
+// sorted goes through a map in the order of its keys.
+func sorted(all map[string]string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, key := range slices.Sorted(maps.Keys(all)) {
+			if !yield(key, all[key]) {
+				return
+			}
+		}
+	}
+}
+
+// within is a path as seen from the folder top, with every link in it followed. What is not there yet is where it would
+// be made; a link that leads to nothing is refused, for nobody sees where that is.
+func within(top, path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	missing := ""
+	for at := absolute; ; at = filepath.Dir(at) {
+		real, err := filepath.EvalSymlinks(at)
+		if err == nil {
+			return filepath.Rel(top, filepath.Join(real, missing))
+		}
+		if _, there := os.Lstat(at); there == nil || at == filepath.Dir(at) {
+			return "", fmt.Errorf("%w: following %s: %w", verdict.ErrUsage, at, err)
+		}
+		missing = filepath.Join(filepath.Base(at), missing)
+	}
 }

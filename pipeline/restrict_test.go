@@ -63,3 +63,41 @@ func TestRestrict(t *testing.T) {
 		})
 	}
 }
+
+// TestRestrictReports: who wrote a pull request's hallmark.yaml says where its reports go, but not to the machine's files.
+func TestRestrictReports(t *testing.T) {
+	t.Parallel()
+	top, away := t.TempDir(), t.TempDir()
+	for link, to := range map[string]string{"link": away, "dangling": "nowhere/at/all", "file": filepath.Join(away, "file")} {
+		if err := os.Symlink(to, filepath.Join(top, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, says := range map[string]string{
+		"out/new/report.html":   "",
+		"report.html":           "",
+		"../report.html":        "outside of the checkout",
+		away + "/report.html":   "outside of the checkout",
+		"link/report.html":      "outside of the checkout",
+		"link/new/report.html":  "outside of the checkout",
+		"dangling":              "following",
+		"dangling/report.html":  "following",
+		"file":                  "following",
+		".git/config":           "Git's own",
+		"sub/.GIT/hooks/commit": "Git's own",
+	} {
+		cfg := &config.Config{Build: config.Build{Context: top, Dockerfile: filepath.Join(top, "Dockerfile")}}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(top, path)
+		}
+		cfg.Reports.GitLabCodeQuality = path
+		err := Restrict(cfg, "it comes from a fork", top)
+		if says == "" && err != nil || says != "" && (!errors.Is(err, verdict.ErrUsage) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "reports.gitlab_codequality")) {
+			t.Errorf("%s: error %v, want %q", path, err, says)
+		}
+	}
+	cfg := &config.Config{Reports: config.Reports{HTML: "/etc/passwd"}}
+	if err := Restrict(cfg, "it comes from a fork", ""); err != nil || cfg.Reports.HTML != "" {
+		t.Errorf("in a checkout that nobody knows: %v, %q", err, cfg.Reports.HTML)
+	}
+}

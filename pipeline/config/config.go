@@ -24,6 +24,8 @@ type Config struct {
 	Sign     Sign     `yaml:"sign" doc:"Who signs the image and its evidence."`
 	Launch   []Launch `yaml:"launch" doc:"Where the image is launched before it may become golden. An empty list launches nothing; one launch for each target and profile."`
 	Promote  Promote  `yaml:"promote" doc:"Which tags become golden, and on what evidence."`
+	Run      Steps    `yaml:"run" doc:"Which of its steps a run takes. The flags --only and --skip, and the action's inputs of these names, stand in place of both."`
+	Reports  Reports  `yaml:"reports" doc:"Files for reports of a run, beside those that it keeps in Hallmark's data folder. --report KIND=FILE, and the action's inputs, stand in place of the one of their kind."`
 	Registry Registry `yaml:"registry" doc:"How registries are reached."`
 	Engine   Engine   `yaml:"engine" doc:"What builds the image and runs it in the sandbox."`
 

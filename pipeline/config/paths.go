@@ -42,6 +42,11 @@ func (c *Config) resolve() {
 			*path = absolute(c.Dir, *path)
 		}
 	}
+	for _, kind := range ReportKinds() {
+		if file := c.Reports.file(kind); *file != "" {
+			*file = absolute(c.Dir, *file)
+		}
+	}
 	each(reflect.ValueOf(c).Elem(), func(ref secret.Ref) secret.Ref {
 		if path, isFile := strings.CutPrefix(string(ref), "file:"); isFile {
 			return secret.Ref("file:" + absolute(c.Dir, path))
@@ -109,6 +114,17 @@ func (c *Config) Reads() map[string]string {
 		}
 	}
 	return reads
+}
+
+// Writes are the files of this machine that a run is told to write, by the key that names each.
+func (c *Config) Writes() map[string]string {
+	writes := map[string]string{}
+	for _, kind := range ReportKinds() {
+		if path := c.Reports.File(kind); path != "" {
+			writes["reports."+strings.ReplaceAll(kind, "-", "_")] = path
+		}
+	}
+	return writes
 }
 
 // absolute is path as seen from dir.

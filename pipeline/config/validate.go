@@ -21,6 +21,7 @@ func (d *decoder) validate(c *Config) {
 	d.validateDistinct(c.Launch)
 	d.validateAgreement(c)
 	d.validatePromote(c)
+	d.validateReports(c)
 	d.validateReaching(c)
 }
 

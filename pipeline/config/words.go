@@ -27,6 +27,7 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[Keep]():             {"never"},
 	reflect.TypeFor[Profile]():          {"spark", "service", "databricks"},
 	reflect.TypeFor[EvidenceKind]():     {"signature", "provenance", "sbom", "vulnerabilities", "check", "launch"},
+	reflect.TypeFor[Step]():             {"build", "check", "scan", "upload", "stage", "launch", "promote"},
 	reflect.TypeFor[Compression]():      {"gzip", "zstd", "none"},
 	reflect.TypeFor[verdict.Severity](): {"unknown", "low", "medium", "high", "critical"},
 }
