@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) promoteCommand() *cobra.Command {
-	var with pipeline.VerifyOptions
+	var flags verifyFlags
 	var tags []string
 	command := &cobra.Command{
 		Use:   "promote IMAGE",
@@ -31,7 +31,7 @@ signed evidence. Where a tag points to the image already, nothing is written.`,
 			if err != nil {
 				return err
 			}
-			var sets []string
+			sets := flags.sets()
 			if len(tags) > 0 {
 				sets = append(sets, list("promote.tags", tags))
 			}
@@ -42,7 +42,7 @@ signed evidence. Where a tag points to the image already, nothing is written.`,
 			var golden []report.Golden
 			var verified *report.Verification
 			err = a.watched(cmd.Context(), cfg.Image, func(ctx context.Context) error {
-				golden, verified, err = pipeline.Promote(ctx, cfg, options, args[0], with)
+				golden, verified, err = pipeline.Promote(ctx, cfg, options, args[0], flags.options())
 				return err
 			})
 			switch {
@@ -54,7 +54,7 @@ signed evidence. Where a tag points to the image already, nothing is written.`,
 			return err
 		},
 	}
-	addVerifyFlags(command, &with)
+	flags.add(command)
 	command.Flags().StringArrayVar(&tags, "tag", nil, "golden tag to move (repeatable; replaces promote.tags)")
 	return command
 }
