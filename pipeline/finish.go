@@ -62,7 +62,7 @@ func (r *run) conclude(rep *report.Report, err error) {
 	if rep.Verdict == verdict.Inconclusive && rep.ExitCode == verdict.ExitInconclusive && rep.Next == "" {
 		rep.Next = "Run again: what is signed already is not repeated"
 	}
-	if rep.StagingTag != "" && !r.cfg.Sign.Key.Keyless() {
+	if rep.StagingTag != "" {
 		rep.VerifyCommand = r.verifyCommand(rep)
 	}
 }

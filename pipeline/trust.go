@@ -57,7 +57,11 @@ func (a *authorities) get(ctx context.Context) (*sign.Root, error) {
 func (s *surroundings) token(ctx context.Context) (string, error) {
 	k := s.cfg.Sign.Keyless
 	if k.Token == "" {
-		return ci.IdentityToken(ctx, os.Getenv, s.ci.System, k.Audience)
+		system := s.ci.System
+		if system == ci.None { // verbs that do not speak to the system still run on it
+			system = ci.Detect(os.Getenv).System
+		}
+		return ci.IdentityToken(ctx, os.Getenv, system, k.Audience)
 	}
 	text, err := k.Token.Read()
 	if err != nil {
@@ -194,14 +198,14 @@ func (s *surroundings) trusted(ctx context.Context, with VerifyOptions) (trust, 
 
 // trustFlags are the flags with which anybody verifies what the run has signed.
 func (r *run) trustFlags() string {
-	signer, err := r.key.get()
-	who, keyless := sign.Identity{}, false
-	if err == nil {
-		who, keyless = signer.Identity()
-	}
-	if !keyless {
+	if !r.cfg.Sign.Key.Keyless() {
 		return "--key " + r.publicKey(r.home)
 	}
+	signer, err := r.key.get()
+	if err != nil {
+		return "" // then nothing was signed
+	}
+	who, _ := signer.Identity()
 	flags := "--identity " + quoted(who.Name) + " --issuer " + quoted(who.Issuer)
 	switch k := r.cfg.Sign.Keyless; {
 	case k.TrustedRoot != "":
