@@ -37,7 +37,11 @@ func (c *Config) resolve() {
 	if file, found := strings.CutPrefix(c.Scan.Database.From, "file:"); found {
 		c.Scan.Database.From = "file:" + absolute(c.Dir, file)
 	}
-	for _, path := range []*string{&c.Scan.Database.File, &c.Registry.Root, &c.Engine.Root} {
+	paths := []*string{&c.Scan.Database.File, &c.Registry.Root, &c.Engine.Root, &c.Sign.Keyless.TrustedRoot, &c.Sign.Keyless.TUFRoot}
+	for i := range c.Sign.Trust {
+		paths = append(paths, &c.Sign.Trust[i].Key)
+	}
+	for _, path := range paths {
 		if *path != "" {
 			*path = absolute(c.Dir, *path)
 		}
@@ -173,6 +177,10 @@ func each(v reflect.Value, change func(secret.Ref) secret.Ref) {
 	case v.Type() == reflect.TypeFor[secret.Ref]():
 		if v.String() != "" {
 			v.SetString(string(change(secret.Ref(v.String()))))
+		}
+	case v.Type() == reflect.TypeFor[SigningKey]():
+		if key := SigningKey(v.String()); key != "" && !key.Keyless() {
+			v.SetString(string(change(key.Ref())))
 		}
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
