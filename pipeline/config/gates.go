@@ -5,7 +5,7 @@ import "github.com/hallmark-ci/hallmark/pipeline/verdict"
 // Check says which minimum requirements apply.
 type Check struct {
 	Packs   []string                  `yaml:"packs" format:"pack" doc:"Packs of rules: base, spark, databricks, databricks-gpu, or a folder of one's own (./policies/house)."`
-	Params  map[string]map[string]any `yaml:"params" doc:"Parameters of packs, by the pack's name; docs/policies.md lists them. Texts that look like numbers stand in quotes." example:"{databricks: {runtime: \"16.4\"}}"`
+	Params  map[string]map[string]any `yaml:"params" doc:"Parameters of packs, by the pack's name; docs/policies.md lists them. Texts that look like numbers stand in quotes. The packs for Databricks take runtime and driver_nfs from the launch in a workspace, where they are not given." example:"{databricks: {runtime: \"16.4\"}}"`
 	Waivers []Waiver                  `yaml:"waivers" doc:"Exceptions from rules, each with a reason, an owner and a last day. An expired one fails."`
 	FailOn  verdict.Severity          `yaml:"fail_on" doc:"The least severity of a rule that fails the gate; findings below it are told only."`
 }
