@@ -104,7 +104,7 @@ func TestActionInAWorkflow(t *testing.T) {
 // One image that a gate stops, and one that a probe does: the annotations stand at the lines that somebody can mend.
 func TestActionStopped(t *testing.T) {
 	h := newHome(t)
-	gate, probe := tiny{stamp: "gate"}.project(t), tiny{stamp: "probe", probe: "http: {port: 8080, path: /, expect: something else, timeout: 30s}"}.project(t)
+	gate, probe := tiny{stamp: "gate"}.project(t), tiny{stamp: "probe", probe: "run: {args: [/service, say, one thing], expect: another}"}.project(t)
 	file := filepath.Join(gate, "Dockerfile")
 	text, err := os.ReadFile(file)
 	if err != nil {
