@@ -6,6 +6,7 @@
 # Named contexts take the place of what it would fetch or compile:
 #   program                a folder with the file hallmark, made before: nothing is compiled then
 #   debian:bookworm-slim   another base image
+# Both tags below move, for the sake of Debian's and Go's mended faults. What a build took, its provenance names by digest.
 ARG GO=golang:1.26-bookworm
 ARG BASE=debian:bookworm-slim
 

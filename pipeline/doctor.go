@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -226,7 +225,7 @@ func (d *doctor) referrers(ctx context.Context) {
 	case served:
 		d.well("referrers", "%s lists what refers to an image", d.host())
 	default:
-		d.care("referrers", "Nothing: Hallmark keeps the list in a tag, as the specification has it", "%s does not list what refers to an image", d.host())
+		d.well("referrers", "%s does not list what refers to an image; Hallmark keeps the list in a tag, as the specification has it", d.host())
 	}
 }
 
@@ -273,12 +272,16 @@ func (d *doctor) clock(ctx context.Context) {
 	}
 }
 
-func (d *doctor) key(context.Context) {
+func (d *doctor) key(ctx context.Context) {
 	if d.cfg.Sign.Key == "" {
 		d.care("key", "hallmark key new, then name it in sign.key", "none: a run signs with one that lives as long as it does, which is worth nothing to anyone else")
 		return
 	}
-	signer, err := sign.Load(d.cfg.Sign.Key, d.cfg.Sign.Password)
+	if d.cfg.Sign.Key.Keyless() {
+		d.keyless(ctx)
+		return
+	}
+	signer, err := sign.Load(d.cfg.Sign.Key.Ref(), d.cfg.Sign.Password)
 	if err != nil {
 		d.failed("key", err)
 		return
@@ -286,23 +289,19 @@ func (d *doctor) key(context.Context) {
 	d.well("key", "%s opens: %s", d.cfg.Sign.Key, signer.Name())
 }
 
-func (d *doctor) launches(context.Context) {
+func (d *doctor) launches(ctx context.Context) {
 	if err := launchable(d.cfg.Launch); err != nil {
 		d.failed("launch", err)
 		return
 	}
 	for _, l := range d.cfg.Launch {
 		slot := slotOf(l)
-		if l.Target != "sandbox" {
-			d.well("launch", "%s, elsewhere: it is asked before the launch", slot)
+		if l.Target == workspaceTarget {
+			d.workspace(ctx, slot, l)
 			continue
 		}
-		if engine.Here(runtime.GOOS) != nil {
-			d.ill("launch", "Launch with Hallmark on Linux, or leave the launch out: launch: []", "%s: a sandbox is made by the embedded engine, which runs on Linux only", slot)
-			continue
-		}
-		if os.Geteuid() != 0 {
-			d.ill("launch", "Run as root, or leave the launch out: launch: []", "%s: a sandbox is made by the embedded engine, which needs root", slot)
+		if err := engine.Here(); err != nil {
+			d.ill("launch", "Launch where Hallmark may have the embedded engine, or leave the launch out: launch: []", "%s: %v", slot, err)
 			continue
 		}
 		if _, err := os.Stat(l.Runtime); l.Runtime != "" && err != nil {

@@ -42,10 +42,12 @@ func (r *run) launch(ctx context.Context, s staged, standing standing) error {
 				continue
 			}
 			result, err := r.launchOne(ctx, s, cfg, i)
+			if result != nil { // an interrupted one, too: it may have left something behind
+				r.book.launched(result)
+			}
 			if err != nil {
 				return outcome{}, err
 			}
-			r.book.launched(result)
 			unsigned := r.testify(ctx, s, result, inputs)
 			if err := r.book.launchGate(result, i, len(cfg.Probes)); err != nil {
 				if unsigned != nil { // what the launch said of the image is not less true for that
@@ -144,7 +146,7 @@ func (r *run) testify(ctx context.Context, s staged, result *launch.Result, inpu
 		l.Facts = append(l.Facts, evidence.Fact(fact))
 	}
 	for _, s := range result.Scripts {
-		l.Scripts = append(l.Scripts, evidence.Script{Name: s.Name, Digest: s.Digest, ExitCode: s.ExitCode, Elapsed: s.Elapsed.Milliseconds()})
+		l.Scripts = append(l.Scripts, evidence.Script{Name: s.Name, Digest: s.Digest, Note: s.Note, ExitCode: s.ExitCode, Elapsed: s.Elapsed.Milliseconds()})
 	}
 	for _, p := range result.Probes {
 		if p.Verdict == "" {
@@ -216,6 +218,9 @@ func (b *book) launched(result *launch.Result) {
 	}
 	for _, event := range result.Events {
 		l.Events = append(l.Events, report.Event(event))
+	}
+	for _, text := range result.Notes {
+		b.note(text)
 	}
 	b.write(func(r *report.Report) { r.Launches = append(r.Launches, l) })
 }

@@ -1,21 +1,16 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/check"
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/evidence"
-	"github.com/hallmark-ci/hallmark/pipeline/promote"
-	"github.com/hallmark-ci/hallmark/pipeline/registry"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/sign"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
-	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // promote moves the golden tags to the staged image, once its evidence verifies and satisfies the promotion policy.
@@ -24,11 +19,11 @@ func (r *run) promote(ctx context.Context, s staged) error {
 		if len(r.cfg.Promote.Tags) == 0 {
 			return skip("hallmark.yaml names no golden tag"), nil
 		}
-		public, err := r.key.public()
+		trust, err := r.trust(ctx)
 		if err != nil {
 			return outcome{}, err
 		}
-		judged, err := r.judge(ctx, s.subject, [][]byte{public})
+		found, judged, err := r.judge(ctx, s.subject, trust)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -36,7 +31,7 @@ func (r *run) promote(ctx context.Context, s staged) error {
 		if err := blocked(judged.Findings); err != nil {
 			return outcome{}, err
 		}
-		m := mover{surroundings: r.surroundings, signer: r.key.get, by: r.owner, run: r.id, policy: judged.Packs[0]}
+		m := mover{surroundings: r.surroundings, signer: r.key.get, by: r.owner, run: r.id, policy: judged.Packs[0], found: found}
 		golden, err := m.move(ctx, s.subject, s.manifest, r.cfg.Promote.Tags)
 		r.book.write(func(rep *report.Report) { rep.Golden = golden })
 		if err != nil {
@@ -54,28 +49,35 @@ func (r *run) promote(ctx context.Context, s staged) error {
 }
 
 func promoted(golden []report.Golden) outcome {
-	var moved, there []string
+	var moved, there, recorded []string
 	for _, g := range golden {
 		tag := g.Ref[strings.LastIndex(g.Ref, ":")+1:]
-		if g.Move == report.Already {
+		switch {
+		case g.Recorded:
+			recorded = append(recorded, tag)
+		case g.Move == report.Already:
 			there = append(there, tag)
-		} else {
+		default:
 			moved = append(moved, tag)
 		}
 	}
-	if len(moved) == 0 {
-		return skip("%s points to it already; nothing was written", strings.Join(there, ", "))
+	switch {
+	case len(moved) > 0:
+		return did("%s moved, read back and recorded", strings.Join(moved, ", "))
+	case len(recorded) > 0:
+		return did("%s points to it already, and is recorded now", strings.Join(recorded, ", "))
 	}
-	return did("%s moved, read back and recorded", strings.Join(moved, ", "))
+	return skip("%s points to it already; nothing was written", strings.Join(there, ", "))
 }
 
 // judge verifies the evidence of s and asks the promotion pack about it.
-func (w *surroundings) judge(ctx context.Context, s subject.Subject, keys [][]byte) (check.Result, error) {
-	found, err := sign.Verify(ctx, w.registry, s, sign.Policy{Keys: keys})
+func (w *surroundings) judge(ctx context.Context, s subject.Subject, trust trust) (sign.Report, check.Result, error) {
+	found, err := sign.Verify(ctx, w.registry, s, trust.policy(0))
 	if err != nil {
-		return check.Result{}, err
+		return found, check.Result{}, err
 	}
-	return w.ask(ctx, s, found, time.Duration(w.cfg.Promote.MaxAge))
+	judged, err := w.ask(ctx, s, found, time.Duration(w.cfg.Promote.MaxAge))
+	return found, judged, err
 }
 
 // ask lets the promotion pack judge verified evidence that is at most maxAge old (0: any age).
@@ -103,6 +105,10 @@ func testimony(s subject.Subject, found sign.Report) []check.Evidence {
 			PredicateType: v.Statement.PredicateType, Subject: v.Statement.Subject, Signer: v.Signer, At: v.At, Verdict: v.Summary.Verdict, Ref: v.Ref,
 		}
 		switch v.Summary.Kind {
+		case evidence.KindPromotion:
+			if p, _, err := evidence.ParsePromoted(v.Statement); err != nil || p.To != s.Digest {
+				continue // of the tag's move away from it
+			}
 		case evidence.KindLaunch:
 			e.Target, _, _ = strings.Cut(v.Summary.Slot, "/")
 			e.Slot = v.Summary.Slot
@@ -151,65 +157,6 @@ func ageLimit(limit time.Duration) string {
 		return "876000h"
 	}
 	return limit.String()
-}
-
-// mover moves golden tags and signs the record of each move.
-type mover struct {
-	*surroundings
-	signer   func() (*sign.Signer, error)
-	by       string
-	run      string
-	policy   check.PackRef
-	recorded []evidence.Statement
-}
-
-func (m *mover) move(ctx context.Context, s subject.Subject, manifest registry.Manifest, tags []string) ([]report.Golden, error) {
-	golden := make([]report.Golden, len(tags))
-	for i, tag := range tags {
-		golden[i] = report.Golden{Ref: s.Tagged(tag), Move: report.Untouched}
-	}
-	for i, tag := range tags {
-		request := promote.Request{Subject: s, Tag: tag, Manifest: manifest, Journal: m.home.journals(), By: m.by, Run: m.run}
-		record, err := promote.Move(ctx, m.registry, request)
-		if err != nil {
-			if verdict.ExitCodeOf(err) == verdict.ExitConflict {
-				golden[i].Move = report.Conflict
-			}
-			return golden, err
-		}
-		golden[i].Move, golden[i].From, golden[i].To, golden[i].At = report.Moved, record.From, record.To, record.At
-		if record.Outcome == promote.Unchanged {
-			golden[i].Move = report.Already
-			continue
-		}
-		if err := m.record(ctx, record); err != nil {
-			return golden, err
-		}
-	}
-	return golden, nil
-}
-
-// record signs the move, also one of an earlier run that was cut off before it could, and then forgets the journal.
-func (m *mover) record(ctx context.Context, record promote.Record) error {
-	for _, move := range append(record.Earlier, record) {
-		// With the time and the run of the move itself, the statement is the same where a run that was cut off had stored it.
-		statement, err := evidence.Promoted(move.Subject(), evidence.Promotion{
-			Tag: move.Tag, From: move.From, To: move.To, By: move.By, At: move.At,
-			Policy: evidence.Pack{Name: m.policy.Name, Version: m.policy.Version, Digest: m.policy.Digest},
-		}, evidence.Mark{Inputs: evidence.Inputs(map[string]string{"policy": m.policy.Digest, "tag": move.Tag}), At: move.At, Run: cmp.Or(move.Run, m.run)})
-		if err != nil {
-			return err
-		}
-		signer, err := m.signer()
-		if err != nil {
-			return err
-		}
-		if err := signer.Attest(ctx, m.registry, statement, sign.AttestOptions{Tags: m.cfg.Sign.Tags}); err != nil {
-			return fmt.Errorf("%s has moved, but the record of it could not be stored: %w", move.Subject().Tagged(move.Tag), err)
-		}
-		m.recorded = append(m.recorded, statement)
-	}
-	return promote.Settle(m.home.journals(), record)
 }
 
 const promotionPack = "promotion"

@@ -9,6 +9,7 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/evidence"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
+	"github.com/hallmark-ci/hallmark/pipeline/registry"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/sign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -16,10 +17,14 @@ import (
 
 // VerifyOptions say what to verify with.
 type VerifyOptions struct {
-	// Keys are files of public keys in PEM; none: the one that belongs to the configuration's signing key.
-	Keys []string
+	// Keys are files of public keys in PEM, Identities who counts by certificate. With any of them, nobody else counts; with
+	// none, those of sign.trust and the configuration's own signing key.
+	Keys       []string
+	Identities []sign.Identity
 	// MaxAge is how old evidence may be; 0: any age.
 	MaxAge time.Duration
+	// Promoted demands of a tag that its last recorded promotion put it where it is.
+	Promoted bool
 }
 
 // Verify checks the signature and every piece of evidence of what ref names, asking nobody but its registry, and says
@@ -28,31 +33,49 @@ func Verify(ctx context.Context, cfg *config.Config, options Options, ref string
 	ctx, task := progress.Start(ctx, "verify")
 	defer func() { task.End(worded(ctx, err)) }()
 	ref = repositoryOf(ref)
+	tag := ""
+	if with.Promoted {
+		if tag, err = tagOf(ref); err != nil {
+			return nil, err
+		}
+	}
 	s, err := openFor(ctx, cfg, options, ref)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	keys, err := s.trusted(with.Keys)
+	trust, err := s.trusted(ctx, with)
 	if err != nil {
 		return nil, err
 	}
-	return s.verify(ctx, ref, keys, with.MaxAge)
+	v, found, err := s.verify(ctx, ref, trust, with.MaxAge)
+	switch {
+	case with.Promoted && errors.Is(err, registry.ErrNotFound):
+		v = &report.Verification{Version: report.Version, Ref: ref, Checked: time.Now()}
+		drifted(v, goneTag(ref, tag))
+		return v, nil
+	case with.Promoted && err == nil:
+		if why := belongs(found, tag); why != nil {
+			drifted(v, *why)
+		}
+	}
+	return v, err
 }
 
-// verify judges what ref names by evidence that one of keys has signed, at most maxAge old (0: any age).
-func (s *surroundings) verify(ctx context.Context, ref string, keys [][]byte, maxAge time.Duration) (*report.Verification, error) {
+// verify judges what ref names by evidence that somebody trusted has signed, at most maxAge old (0: any age).
+func (s *surroundings) verify(ctx context.Context, ref string, trust trust, maxAge time.Duration) (*report.Verification, sign.Report, error) {
+	none := sign.Report{}
 	subject, err := s.lookUp(ctx, ref)
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
-	found, err := sign.Verify(ctx, s.registry, subject, sign.Policy{Keys: keys})
+	found, err := sign.Verify(ctx, s.registry, subject, trust.policy(0))
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
 	judged, err := s.ask(ctx, subject, found, maxAge)
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
 	v := &report.Verification{
 		Version: report.Version, Ref: ref, Subject: subject, Verdict: judged.Verdict, ExitCode: judged.Verdict.ExitCode(), Checked: time.Now(),
@@ -79,7 +102,7 @@ func (s *surroundings) verify(ctx context.Context, ref string, keys [][]byte, ma
 		v.Headline = fmt.Sprintf("%s does not hold: %s", subject.Short(), v.Missing[0].Reason)
 		v.Next = v.Missing[0].Remedy
 	}
-	return v, nil
+	return v, found, nil
 }
 
 // Promote moves the configured golden tags to an image that is in the registry already: a staging tag, or a digest. Its evidence is
@@ -93,25 +116,25 @@ func Promote(ctx context.Context, cfg *config.Config, options Options, ref strin
 	if cfg.Sign.Key == "" {
 		return nil, nil, fmt.Errorf("%w: a promotion is recorded as signed evidence, and sign.key names no key", verdict.ErrUsage)
 	}
-	signer, err := loadSigner(cfg.Sign)
-	if err != nil {
-		return nil, nil, err
-	}
 	ref = repositoryOf(ref)
 	s, err := openFor(ctx, cfg, options, ref)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer s.close()
-	keys, err := s.trusted(with.Keys)
+	signer, err := s.loadSigner(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	return s.promote(ctx, signer, keys, ref, cfg.Promote.Tags)
+	trust, err := s.trustedBy(ctx, with, signer)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.promote(ctx, signer, trust, ref, cfg.Promote.Tags)
 }
 
-func (s *surroundings) promote(ctx context.Context, signer *sign.Signer, keys [][]byte, ref string, tags []string) ([]report.Golden, *report.Verification, error) {
-	verified, err := s.verify(ctx, ref, keys, time.Duration(s.cfg.Promote.MaxAge))
+func (s *surroundings) promote(ctx context.Context, signer *sign.Signer, trust trust, ref string, tags []string) ([]report.Golden, *report.Verification, error) {
+	verified, found, err := s.verify(ctx, ref, trust, time.Duration(s.cfg.Promote.MaxAge))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -129,7 +152,7 @@ func (s *surroundings) promote(ctx context.Context, signer *sign.Signer, keys []
 	if err != nil {
 		return nil, verified, err
 	}
-	m := mover{surroundings: s, signer: func() (*sign.Signer, error) { return signer, nil }, by: owner(), run: newRunID(time.Now()), policy: policy.Ref()}
+	m := mover{surroundings: s, signer: func() (*sign.Signer, error) { return signer, nil }, by: owner(), run: newRunID(time.Now()), policy: policy.Ref(), found: found}
 	golden, err := m.move(ctx, verified.Subject, manifest, tags)
 	return golden, verified, err
 }

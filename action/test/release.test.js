@@ -53,6 +53,23 @@ test('what scripts/release writes is what the launcher of that commit fetches', 
   fs.writeFileSync(path.join(repository, 'dist', releases.platform().asset), zlib.gzipSync(fake()));
   fs.writeFileSync(path.join(repository, 'dist/hallmark-other-arm64.gz'), zlib.gzipSync('another'));
 
+  // What may not be released is refused before anything is made of it: what exists, what nobody described or can verify.
+  const origin = folder(t);
+  git('init', '--quiet', '--bare', origin);
+  git('remote', 'add', 'origin', origin);
+  git('tag', 'v1.0.0');
+  git('push', '--quiet', 'origin', 'v1.0.0');
+  const written = (file, text) => fs.writeFileSync(path.join(repository, file), text);
+  written('CHANGELOG.md', '# Changelog\n\n## 2.0.0\n\n## 1.0.0\n');
+  assert.throws(() => release('check', 'v2.0.0'), /no \.github\/hallmark\.pub/);
+  written('.github/hallmark.pub', 'a key');
+  assert.match(release('check', 'v2.0.0'), /v2\.0\.0 can be released/);
+  assert.throws(() => release('check', 'v1.0.0'), /v1\.0\.0 exists already/);
+  assert.throws(() => release('check', 'v2.0'), /no version such as/);
+  assert.throws(() => release('check', 'v2.0.1'), /no section '## 2\.0\.1'/);
+  git('remote', 'set-url', 'origin', path.join(origin, 'gone'));
+  assert.throws(() => release('check', 'v2.0.0'), /does not say whether v2\.0\.0 exists/);
+
   assert.throws(() => release('seal', '1.2.3'), /no version such as v1\.2\.3/);
   release('seal', 'v2.0.0');
   release('commit', 'v2.0.0');

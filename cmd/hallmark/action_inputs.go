@@ -29,6 +29,7 @@ type inputs struct {
 	maxAge                    string
 	files                     map[string]string // report kind -> file
 	annotations, summary      bool
+	promoted                  bool
 	bad                       []string // inputs that say neither true nor false
 }
 
@@ -48,17 +49,19 @@ func readInputs(env ci.Env) inputs {
 	for name, kind := range fileInputs {
 		in.files[kind] = get(name)
 	}
-	truth := func(name string) bool {
+	truth := func(name string, unsaid bool) bool {
 		switch strings.ToLower(get(name)) {
-		case "", "true":
+		case "":
+			return unsaid
+		case "true":
 			return true
 		case "false":
 			return false
 		}
 		in.bad = append(in.bad, name)
-		return true
+		return unsaid
 	}
-	in.annotations, in.summary = truth("annotations"), truth("summary")
+	in.annotations, in.summary, in.promoted = truth("annotations", true), truth("summary", true), truth("promoted", false)
 	return in
 }
 
@@ -87,6 +90,7 @@ var suits = map[string][]string{
 	"context":   {"run", "build", "check", "scan"},
 	"key":       {"verify", "promote"},
 	"max-age":   {"verify"},
+	"promoted":  {"verify"},
 }
 
 // check says what is wrong with the inputs, all at once.
@@ -96,6 +100,7 @@ func (in inputs) check() error {
 	given := map[string]bool{
 		"reference": in.reference != "", "tags": len(in.tags) > 0, "only": len(in.only) > 0, "skip": len(in.skip) > 0,
 		"context": len(in.contexts) > 0, "key": len(in.keys) > 0, "max-age": in.maxAge != "",
+		"promoted": in.promoted,
 	}
 	for _, name := range slices.Sorted(maps.Keys(suits)) {
 		if given[name] && !slices.Contains(suits[name], in.command) {

@@ -132,7 +132,7 @@ func (s *step) scan(ctx context.Context) (*report.Report, error) {
 
 func (s *step) verify(ctx context.Context) (*report.Report, error) {
 	rep := s.begun("verify")
-	with := pipeline.VerifyOptions{Keys: s.in.keys}
+	with := pipeline.VerifyOptions{Keys: s.in.keys, Promoted: s.in.promoted}
 	with.MaxAge, _ = time.ParseDuration(s.in.maxAge) // checked with the inputs; empty is any age
 	v, err := pipeline.Verify(ctx, s.cfg, s.options, s.in.reference, with)
 	if err != nil {

@@ -77,6 +77,18 @@ func push(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(remote.Write(tag, img))
 }
 
+// retag REPOSITORY@DIGEST TAG moves a tag as people do who have no Hallmark.
+func retag(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: retag REPOSITORY@DIGEST TAG")
+	}
+	at, err := name.NewDigest(args[0])
+	ts.Check(err)
+	held, err := remote.Get(at)
+	ts.Check(err)
+	ts.Check(remote.Tag(at.Context().Tag(args[1]), held))
+}
+
 // onScript is the part of testing.TB that imagetest uses.
 type onScript struct {
 	testing.TB

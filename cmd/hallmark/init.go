@@ -93,4 +93,7 @@ func (a *app) told(survey starter.Survey, files []starter.File) {
 		fmt.Fprintln(a.out, "hallmark init --print shows what would have been written")
 	}
 	fmt.Fprintln(a.out, "Next: hallmark doctor says whether everything is there that a run needs; then hallmark run")
+	if survey.Known {
+		fmt.Fprintf(a.out, "HALLMARK_IMAGE=%s hallmark doctor asks the registry that the CI job pushes to\n", survey.Registry)
+	}
 }

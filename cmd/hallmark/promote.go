@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) promoteCommand() *cobra.Command {
-	var with pipeline.VerifyOptions
+	var flags verifyFlags
 	var tags []string
 	command := &cobra.Command{
 		Use:   "promote IMAGE",
@@ -23,7 +23,8 @@ func (a *app) promoteCommand() *cobra.Command {
 move the golden tags of the same repository to it. A hallmark.yaml about the same repository demands
 that the evidence was made with all its packs, launches and probes, and by a scan no laxer than its
 own; without one, any that passed will do. The move is compared, read back and recorded as
-signed evidence. Where a tag points to the image already, nothing is written.`,
+signed evidence. Where a tag points to the image already, and the
+promotion that put it there is recorded, nothing is written.`,
 		Example: `  hallmark promote registry.example.com/platform/spark@sha256:… --tag golden --tag 3.5`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -31,7 +32,7 @@ signed evidence. Where a tag points to the image already, nothing is written.`,
 			if err != nil {
 				return err
 			}
-			var sets []string
+			sets := flags.sets()
 			if len(tags) > 0 {
 				sets = append(sets, list("promote.tags", tags))
 			}
@@ -42,7 +43,7 @@ signed evidence. Where a tag points to the image already, nothing is written.`,
 			var golden []report.Golden
 			var verified *report.Verification
 			err = a.watched(cmd.Context(), cfg.Image, func(ctx context.Context) error {
-				golden, verified, err = pipeline.Promote(ctx, cfg, options, args[0], with)
+				golden, verified, err = pipeline.Promote(ctx, cfg, options, args[0], flags.options())
 				return err
 			})
 			switch {
@@ -54,7 +55,7 @@ signed evidence. Where a tag points to the image already, nothing is written.`,
 			return err
 		},
 	}
-	addVerifyFlags(command, &with)
+	flags.add(command)
 	command.Flags().StringArrayVar(&tags, "tag", nil, "golden tag to move (repeatable; replaces promote.tags)")
 	return command
 }
@@ -65,10 +66,12 @@ func (a *app) showGolden(at subject.Subject, golden []report.Golden, asJSON bool
 		return json.NewEncoder(a.out).Encode(map[string]any{"subject": at, "golden": golden})
 	}
 	for _, g := range golden {
-		switch g.Move {
-		case report.Already:
+		switch {
+		case g.Recorded:
+			fmt.Fprintf(a.out, "%s pointed to %s already; the promotion is recorded\n", g.Ref, subject.Short(g.To))
+		case g.Move == report.Already:
 			fmt.Fprintf(a.out, "%s pointed to %s already; nothing was written\n", g.Ref, subject.Short(g.To))
-		case report.Moved:
+		case g.Move == report.Moved:
 			fmt.Fprintf(a.out, "%s moved from %s to %s\n", g.Ref, orNothing(g.From), subject.Short(g.To))
 		}
 	}

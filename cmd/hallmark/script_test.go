@@ -64,6 +64,7 @@ func TestScripts(t *testing.T) {
 			"mkimage":     mkimage,
 			"mkarchive":   mkarchive,
 			"push":        push,
+			"retag":       retag,
 			"registry":    serveRegistry,
 			"meanwhile":   meanwhile,
 			"digest":      digest,

@@ -71,13 +71,6 @@ type Cache struct {
 	To   []string `yaml:"to" format:"cache" doc:"Caches to write: type=registry,ref=REFERENCE or type=local,dest=FOLDER." example:"['type=local,dest=.cache']"`
 }
 
-// Sign says who signs.
-type Sign struct {
-	Key      secret.Ref `yaml:"key" doc:"The private key, in cosign's encrypted format (hallmark key new makes one). Empty: a key that lives in memory for this run alone, which is enough to try Hallmark and worth nothing to anyone else." example:"file:hallmark.key"`
-	Password secret.Ref `yaml:"password" doc:"The password of the key; without it the key must have none." example:"env:HALLMARK_KEY_PASSWORD"`
-	Tags     bool       `yaml:"tags" doc:"Also attach evidence under cosign's older tags (sha256-….att), for verifiers that do not read OCI referrers. The signature (sha256-….sig) is always attached both ways."`
-}
-
 // Promote says which tags become golden, and on what evidence.
 type Promote struct {
 	Tags    []string       `yaml:"tags" format:"tag" doc:"Tags to move to the image once all gates have passed. An empty list promotes nothing."`

@@ -8,12 +8,13 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 )
 
-// Promotion is the record of one move of a golden tag onto the subject. The records of a tag, each naming the digest
-// that it replaced, are the tag's history.
+// Promotion is the record of one move of a golden tag. It stands beside the image that the tag moved onto, and beside the
+// one that it left: so each of them says by itself whether the tag belongs there, also where somebody moves it back by
+// hand. The records of a tag, each naming the digest that it replaced, are the tag's history.
 type Promotion struct {
 	Tag    string
-	From   string // digest that the tag pointed at before, "sha256:…"; empty: the tag is new
-	To     string // digest that it points at now: the subject's
+	From   string // digest that the tag pointed at before, "sha256:…"; empty: the tag is new; as To: it was there unrecorded
+	To     string // digest that it points at since
 	By     string // who moved it: a person or a job
 	At     time.Time
 	Policy Pack   // what the evidence was judged by
@@ -31,7 +32,7 @@ type promotion struct {
 	Hallmark Mark      `json:"hallmark"`
 }
 
-// Promoted states that a tag was moved onto s, as Hallmark's own predicate.
+// Promoted states that a tag was moved onto s, or away from it, as Hallmark's own predicate.
 func Promoted(s subject.Subject, r Promotion, m Mark) (Statement, error) {
 	p := promotion{
 		Tag: r.Tag, From: r.From, To: r.To, By: publicText(r.By), At: utc(r.At), Policy: r.Policy, Reason: publicText(r.Reason), Hallmark: m.normal(),
@@ -63,7 +64,9 @@ func (p promotion) check(s subject.Subject) error {
 		return fmt.Errorf("it names no tag")
 	case p.At.IsZero():
 		return fmt.Errorf("it does not say when the tag was moved")
-	case p.To != s.Digest:
+	case !isDigest(p.To):
+		return fmt.Errorf("the digest that it moved the tag to, %q, is not a sha256 digest", clip(p.To))
+	case p.To != s.Digest && p.From != s.Digest:
 		return fmt.Errorf("it moved the tag to %s, which is not its subject", clip(p.To))
 	case p.From != "" && !isDigest(p.From):
 		return fmt.Errorf("the digest that it replaced, %q, is not a sha256 digest", clip(p.From))

@@ -128,6 +128,9 @@ func describePromotion(p Promotion) string {
 		from = subject.Short(p.From)
 	}
 	text := fmt.Sprintf("%s moved from %s to %s", clip(p.Tag), from, subject.Short(p.To))
+	if p.From == p.To {
+		text = fmt.Sprintf("%s was at %s already", clip(p.Tag), subject.Short(p.To))
+	}
 	if p.By != "" {
 		text += " by " + clip(p.By)
 	}

@@ -99,6 +99,8 @@ type Golden struct {
 	// To is the digest that it points to now; empty where it was not asked.
 	To string    `json:"to,omitempty"`
 	At time.Time `json:"at,omitzero"`
+	// Recorded says that the tag was there already without a promotion, and that this one is its record.
+	Recorded bool `json:"recorded,omitempty"`
 }
 
 // Step is one verb of the run, in the order of the pipeline.

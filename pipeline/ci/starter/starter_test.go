@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -134,5 +135,51 @@ func TestExamples(t *testing.T) {
 			}
 		}
 		golden(t, path, files[1].Body)
+	}
+}
+
+// TestPins: a release writes itself into the job; any other program says that what it writes is no release. The other
+// actions are those that this project's own workflows use.
+func TestPins(t *testing.T) {
+	t.Parallel()
+	job := func(system ci.System, version string) string {
+		survey, err := starter.Survey{Root: t.TempDir(), Name: "spark", Registry: "registry.example.com/spark", Branch: "main"}.For(string(system))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := starter.Files(survey, version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return files[1].Body
+	}
+	for version, want := range map[string]string{
+		"1.2.3": "v1.2.3", "v1.2.3": "v1.2.3", "1.2.3-rc.1": "v1.2.3-rc.1",
+		"dev": "", "1.2.3-4-gabcdef0": "", "1.2.3-dirty": "", "5a6322f": "",
+	} {
+		ref, tag := "main # the head of its development", "latest"
+		if want != "" {
+			ref, tag = want+" # the release's page has its SHA", want
+		}
+		if got := job(ci.GitHub, version); !strings.Contains(got, "uses: hallmark-ci/hallmark@"+ref) {
+			t.Errorf("%s: the action is not @%s:\n%s", version, ref, got)
+		}
+		// As .github/workflows/release.yml tags the image: with the version as it was given, v included.
+		if got := job(ci.GitLab, version); !strings.Contains(got, "ghcr.io/hallmark-ci/hallmark:"+tag+"\n") {
+			t.Errorf("%s: the image is not :%s", version, tag)
+		}
+	}
+	ours, err := os.ReadFile("../../../.github/workflows/release.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pins := regexp.MustCompile(`uses: (actions/\S+@[0-9a-f]{40} # v\S+)`).FindAllStringSubmatch(job(ci.GitHub, "dev"), -1)
+	if len(pins) != 2 {
+		t.Errorf("%d pinned actions, want 2", len(pins))
+	}
+	for _, pin := range pins {
+		if !strings.Contains(string(ours), pin[1]) {
+			t.Errorf("templates/github.yml uses %s, and our own workflows do not", pin[1])
+		}
 	}
 }

@@ -35,7 +35,8 @@ type Survey struct {
 	Ports      []string  `json:"ports,omitempty"`
 	Remote     string    `json:"remote,omitempty"` // web address of the origin
 	Branch     string    `json:"branch"`
-	Registry   string    `json:"registry,omitempty"` // host/path that the image can be pushed to; empty: unknown
+	Registry   string    `json:"registry,omitempty"` // host/path that the image can be pushed to
+	Known      bool      `json:"-"`                  // Registry was found out, and is no placeholder
 	System     ci.System `json:"system,omitempty"`
 	Azure      []string  `json:"azure,omitempty"` // registries of Azure that files name
 	Findings   []string  `json:"findings"`
@@ -203,7 +204,7 @@ func (s *Survey) registry() {
 	case host == "gitlab.com" && path != "":
 		s.Registry = "registry.gitlab.com/" + path
 	}
-	if s.Registry != "" {
+	if s.Known = s.Registry != ""; s.Known {
 		s.found("the image goes to %s", s.Registry)
 	} else {
 		s.found("where the image goes is not known: replace registry.example.com/%s", s.Name)

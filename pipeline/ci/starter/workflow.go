@@ -31,7 +31,8 @@ var jobs = map[ci.System]struct{ template, own, other, note string }{
 	ci.TeamCity:   {"teamcity.kts", ".teamcity/settings.kts", ".teamcity/hallmark.kts", "move its build type into .teamcity/settings.kts"},
 }
 
-var released = regexp.MustCompile(`^v?(\d+\.\d+\.\d+)$`)
+// released are the versions of releases; one of a build between them, v1.2.3-4-gabc, is none.
+var released = regexp.MustCompile(`^v?(\d+\.\d+\.\d+(?:-(?:alpha|beta|rc)[0-9.]*)?)$`)
 
 // workflow is the CI system's job; none where the system is unknown.
 func workflow(s Survey, version string) (File, error) {
@@ -47,11 +48,14 @@ func workflow(s Survey, version string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	values := struct{ Image, Host, Branch, Folder, Version, Ref, Tag string }{
+	values := struct{ Image, Host, Branch, Folder, Version, Ref, Pin, Tag string }{
 		Image: s.Registry, Host: strings.Split(s.Registry, "/")[0], Branch: s.Branch, Folder: ".", Version: "VERSION", Ref: "main", Tag: "latest",
+		Pin: "the head of its development, compiled in each run: name a release by its SHA",
 	}
 	if found := released.FindStringSubmatch(version); found != nil {
-		values.Version, values.Ref, values.Tag = found[1], "v"+found[1], found[1]
+		// A program cannot know the commit of its release, which holds the program's own checksum.
+		values.Version, values.Ref, values.Tag = found[1], "v"+found[1], "v"+found[1]
+		values.Pin = "the release's page has its SHA, which fixes every byte that runs"
 	}
 	var text strings.Builder
 	if err := parsed.Execute(&text, values); err != nil {
@@ -63,6 +67,12 @@ func workflow(s Survey, version string) (File, error) {
 		f.Path, f.Note = job.other, job.note
 	} else if s.System == ci.GitLab && existing != "" {
 		f.Note = job.note
+	}
+	if strings.Contains(f.Body, `HALLMARK_SHA256: ""`) {
+		f.Note = strings.TrimPrefix(f.Note+"; fill in HALLMARK_VERSION and HALLMARK_SHA256: the page of the release has both", "; ")
+		if released.MatchString(version) {
+			f.Note = strings.Replace(f.Note, "HALLMARK_VERSION and HALLMARK_SHA256: the page of the release has both", "HALLMARK_SHA256: the page of the release has it", 1)
+		}
 	}
 	return f, nil
 }
