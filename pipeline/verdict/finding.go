@@ -82,6 +82,8 @@ func (p Place) String() string {
 		return file
 	case p.Layer != "":
 		return "layer " + p.Layer
+	case p.Setting != "":
+		return "hallmark.yaml: " + p.Setting
 	default:
 		return ""
 	}

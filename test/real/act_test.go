@@ -208,14 +208,38 @@ var changing = []struct {
 	// A gate that fails stops the upload beside it, wherever that is.
 	{regexp.MustCompile(`\| (✓|–) \| upload \| TIME \| (skipped: stopped half-way, for the image goes no further|N blobs sent .*) \|\n(    \| · \| stage)`), "| ? | upload | TIME | as far as it came |\n$3"},
 	{regexp.MustCompile(`Pi is roughly [\d.]+`), "Pi is roughly PI"},
-	{regexp.MustCompile(`v?\d+\.\d+\.\d+-[\w.+-]+|Hallmark (dev|[0-9a-f]{7,}(-dirty)?)\b`), "VERSION"},
+	{regexp.MustCompile(`Hallmark [\w.+-]+\.</sub>`), "Hallmark VERSION.</sub>"},
 }
 
 func stable(text string) string {
+	text = strings.ReplaceAll(text, program, "PROGRAM")
 	for _, c := range changing {
 		text = c.what.ReplaceAllString(text, c.is)
 	}
 	return together.ReplaceAllStringFunc(text, sorted)
+}
+
+// debians is what changes with the packages that the demo's image gets from Debian, and with what Spark logs.
+var debians = []struct {
+	what *regexp.Regexp
+	is   string
+}{
+	{regexp.MustCompile("(?s)```text\n.*?\n    ```"), "```text\n    LOG\n    ```"},
+	{regexp.MustCompile(`(?m)^    \|  (\| (critical|high|medium|low|unknown) )+\| total \|\n    \| --- (\| ---: )+\|`), "    SEVERITIES"},
+	{regexp.MustCompile(`(?m)(^    \| (waived|new|) \| (critical|high|medium|low|unknown) \| .*\n)+`), "    FINDINGS\n"},
+	{regexp.MustCompile(`<summary>\d+ more<`), "<summary>N more<"},
+	{regexp.MustCompile(`(?m)^    \| (all|blocking) (\| \d+ )+\|`), "    | $1 | NUMBERS |"},
+	{regexp.MustCompile(`\d+ (packages|findings|components)`), "N $1"},
+	{regexp.MustCompile(`packages: \d+ to note`), "packages: N to note"},
+	{regexp.MustCompile(` in (\S+) \S+: \S+ \S+ is affected by`), " in $1 VERSION: is affected by"},
+	{regexp.MustCompile("(spark-pi \\d+ \\| pass \\| TIME \\| )`[^`]*`"), "${1}SAID"},
+}
+
+func withoutDebian(text string) string {
+	for _, c := range debians {
+		text = c.what.ReplaceAllString(text, c.is)
+	}
+	return text
 }
 
 // asBefore compares a text with what people read last time.
