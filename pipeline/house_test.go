@@ -48,7 +48,8 @@ var storeys = []struct {
 // foreign lists the libraries whose types must stay in their own rooms.
 var foreign = map[string][]string{
 	"github.com/aquasecurity/trivy": {"pipeline/scan"},
-	"github.com/sigstore/cosign":    {"pipeline/sign"},
+	"github.com/sigstore":           {"pipeline/sign"},
+	"github.com/theupdateframework": {"pipeline/sign"},
 	"github.com/databricks":         {"pipeline/launch/databricks"},
 	"github.com/moby/buildkit":      {"pipeline/engine", "pipeline/build", "pipeline/launch/sandbox", "pipeline/display"},
 }

@@ -114,7 +114,7 @@ func Promote(ctx context.Context, cfg *config.Config, options Options, ref strin
 		return nil, nil, fmt.Errorf("%w: no tag to promote to: give --tag, or promote.tags in hallmark.yaml", verdict.ErrUsage)
 	}
 	if cfg.Sign.Key == "" {
-		return nil, nil, fmt.Errorf("%w: a promotion is recorded as signed evidence, and sign.key names no key", verdict.ErrUsage)
+		return nil, nil, fmt.Errorf("%w: a promotion is recorded as signed evidence, and sign.key names no key, nor keyless", verdict.ErrUsage)
 	}
 	ref = repositoryOf(ref)
 	s, err := openFor(ctx, cfg, options, ref)

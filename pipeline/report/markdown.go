@@ -269,7 +269,7 @@ func (m *markdown) evidence(all []Evidence) {
 		if e.Reused {
 			what += " (stood already)"
 		}
-		m.row(md(e.Kind), cmp.Or(string(e.Verdict), "–"), mdCode(signer(e.Signer)), e.when(), md(foreign.Cut(what, 200)))
+		m.row(md(e.Kind), cmp.Or(string(e.Verdict), "–"), mdCode(strings.TrimPrefix(signedBy(e.Signer), identityWord)), e.when(), md(foreign.Cut(what, 200)))
 	}
 	m.line("")
 }

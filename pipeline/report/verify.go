@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/pipeline/foreign"
@@ -25,6 +26,9 @@ func VerifyTable(w io.Writer, v Verification, width int, colour bool) error {
 	}
 	c.line("")
 	c.evidence(v.Evidence, v.Missing)
+	for _, who := range identities(v.Evidence) {
+		c.field("identity", who, "")
+	}
 	for _, r := range v.Rejected {
 		c.line("%s %s  %s", c.paint("✗", red), cmp.Or(foreign.Line(r.Kind), "evidence"), "not believed")
 		c.field("reason", r.Reason, "")
@@ -100,10 +104,35 @@ func (e Evidence) when() string {
 	return e.At.UTC().Format("2006-01-02 15:04")
 }
 
-// signer shortens a key's digest to what people compare.
+// identities are the signers that have no key, each once: their names are too long for a column.
+func identities(all []Evidence) []string {
+	var names []string
+	for _, e := range all {
+		if who, yes := strings.CutPrefix(e.Signer, identityWord); yes && !slices.Contains(names, who) {
+			names = append(names, who)
+		}
+	}
+	return names
+}
+
+// identityWord begins the name of a signer that has no key.
+const identityWord = "identity "
+
+// signer shortens a key's digest to what people compare, and an identity to the word.
 func signer(full string) string {
+	if strings.HasPrefix(full, identityWord) {
+		return strings.TrimSpace(identityWord)
+	}
 	if before, digest, found := strings.Cut(full, "sha256:"); found {
 		return before + subject.Short("sha256:"+digest)
 	}
 	return full
+}
+
+// signedBy is the signer where there is room: an identity in full.
+func signedBy(full string) string {
+	if strings.HasPrefix(full, identityWord) {
+		return full
+	}
+	return signer(full)
 }

@@ -80,14 +80,16 @@ func (b *bounded) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// errFinal marks what no further try will mend.
-var errFinal = errors.New("refused")
+// final is an error that no further try will mend.
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
 
 // again does something until it works, is refused, or has failed too often.
 func again(ctx context.Context, work func() error) error {
 	for try := 1; ; try++ {
 		err := work()
-		if err == nil || errors.Is(err, errFinal) || try == askTries || ctx.Err() != nil {
+		if err == nil || errors.As(err, new(final)) || try == askTries || ctx.Err() != nil {
 			return err
 		}
 		select {
@@ -131,13 +133,13 @@ func (f fetcher) once(url string, most int64) ([]byte, error) {
 	if response.StatusCode != http.StatusOK {
 		failed := &metadata.ErrDownloadHTTP{StatusCode: response.StatusCode, URL: url}
 		if response.StatusCode < http.StatusInternalServerError && response.StatusCode != http.StatusTooManyRequests {
-			return nil, fmt.Errorf("%w: %w", errFinal, failed)
+			return nil, final{failed}
 		}
 		return nil, failed
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, most+1))
 	if err == nil && int64(len(body)) > most {
-		err = fmt.Errorf("%w: %w", errFinal, &metadata.ErrDownloadLengthMismatch{Msg: fmt.Sprintf("%s has more than %d bytes", url, most)})
+		err = final{&metadata.ErrDownloadLengthMismatch{Msg: fmt.Sprintf("%s has more than %d bytes", url, most)}}
 	}
 	return body, err
 }

@@ -2,8 +2,9 @@
 //
 // What it writes is what cosign's own client reads: a classic signature under the tag sha256-<digest>.sig, and
 // Sigstore bundles (DSSE envelopes around in-toto statements) as OCI referrers of the image, with the tag that stands in
-// for the referrers API where a registry lacks it. Keys are in cosign's encrypted format. Nothing but the registry is
-// asked for anything: no transparency log, no timestamp authority, no certificate authority.
+// for the referrers API where a registry lacks it. Keys are in cosign's encrypted format, and then nothing but the registry
+// is asked for anything. Without a key, a Sigstore certifies whoever has an identity token, sees what is signed and dates
+// it: then there is no classic signature, and verifiers need the trusted root of that Sigstore.
 //
 // The package must not know what evidence is good enough: it says what stands, who signed it and when. Whether a tag
 // may move is for the promotion policy.

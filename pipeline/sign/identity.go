@@ -23,10 +23,13 @@ type Identity struct {
 // String is the identity for people: "NAME, by ISSUER".
 func (i Identity) String() string {
 	either := func(exact, pattern string) string {
-		if exact != "" {
+		switch {
+		case exact != "":
 			return exact
+		case pattern != "":
+			return "/" + pattern + "/"
 		}
-		return "/" + pattern + "/"
+		return "(none)"
 	}
 	return either(i.Name, i.NameRegexp) + ", by " + either(i.Issuer, i.IssuerRegexp)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -137,7 +138,7 @@ func (k *keyless) current(ctx context.Context) (*sgsign.EphemeralKeypair, *x509.
 	}
 	ctx, task := progress.Start(ctx, "certificate")
 	pair, cert, who, err := k.certify(ctx)
-	task.End(err)
+	task.End(plain(err))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -164,7 +165,7 @@ func (k *keyless) certify(ctx context.Context) (*sgsign.EphemeralKeypair, *x509.
 	var der []byte
 	err = again(ctx, func() error {
 		if der, err = fulcio.GetCertificate(ctx, pair, &sgsign.CertificateProviderOptions{IDToken: token}); err != nil && asked.refused() {
-			return fmt.Errorf("%w: %w", errFinal, err)
+			return final{err}
 		}
 		return err
 	})
@@ -205,6 +206,14 @@ func unavailable(ctx context.Context, doing, object string, cause error, remedy 
 	return &verdict.Error{Verdict: verdict.Inconclusive, Code: CodeUnavailable, Doing: doing, Object: object, Cause: errors.New(clip(cause.Error())), Remedy: remedy}
 }
 
+// plain is an error without the mark of a usage error, which is for the exit code.
+func plain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": "))
+}
+
 // ready hands out a certificate that is there already.
 type ready struct{ der []byte }
 
@@ -219,7 +228,7 @@ func (k *keyless) seal(ctx context.Context, payload []byte, own circle) (*protob
 	err := again(ctx, func() error {
 		pair, cert, err := k.current(ctx)
 		if err != nil {
-			return fmt.Errorf("%w: %w", errFinal, err)
+			return final{err}
 		}
 		asked := &asker{ctx: ctx}
 		options := sgsign.BundleOptions{Context: ctx, CertificateProvider: ready{cert.Raw}}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -309,6 +310,42 @@ func TestKeylessUnwitnessed(t *testing.T) {
 				t.Errorf("something was stored: %+v", report)
 			}
 		})
+	}
+}
+
+// TestKeylessRenewed: a run is longer than a certificate. It takes another one, for the same identity and no other.
+func TestKeylessRenewed(t *testing.T) {
+	t.Parallel()
+	s, c := newSigstore(t), newClient(t)
+	at := pushed(t, c, inProcess(t), "platform/spark")
+	asked, query := atomic.Int64{}, url.Values{}
+	signer, err := sign.Keyless(t.Context(), opened(t, s.instance()), func(ctx context.Context) (string, error) {
+		asked.Add(1)
+		return s.token(s.Issuer, query)(ctx)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := fresh(t, at)
+	for i, statement := range all {
+		if i == 1 {
+			signer.Expire()
+		}
+		if err := signer.Attest(t.Context(), c, statement, sign.AttestOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked.Load() != 2 {
+		t.Errorf("%d tokens were asked for, want one for each certificate", asked.Load())
+	}
+	report := verify(t, c, at, sign.Policy{Identities: []sign.Identity{s.workflow()}, Root: opened(t, s.instance()), Now: time.Now()})
+	if len(report.Evidence) != len(all) {
+		t.Errorf("%+v", report)
+	}
+	signer.Expire()
+	query.Set("workflow", "other.yml")
+	if err := signer.Sign(t.Context(), c, at); verdict.ExitCodeOf(err) != verdict.ExitUsage || !strings.Contains(err.Error(), "other.yml") {
+		t.Errorf("it goes on as somebody else: %v", err)
 	}
 }
 

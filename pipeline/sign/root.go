@@ -54,7 +54,7 @@ const (
 // without asking. Where TUF cannot be asked, what it said last counts for as long as it says itself.
 func OpenRoot(ctx context.Context, instance Instance) (opened *Root, err error) {
 	ctx, task := progress.Start(ctx, "trusted root")
-	defer func() { task.End(err) }()
+	defer func() { task.End(plain(err)) }()
 	r := &Root{instance: instance}
 	var text []byte
 	if instance.TrustedRoot != "" {
