@@ -295,11 +295,15 @@ func (w *workspace) ask(t *testing.T, id string) {
 	} {
 		in, made := contexts[test.language]
 		if !made {
-			context, err := w.commands.CreateAndWait(t.Context(), compute.CreateContext{ClusterId: id, Language: test.language})
+			wait, err := w.commands.Create(t.Context(), compute.CreateContext{ClusterId: id, Language: test.language})
 			if err != nil {
 				t.Fatal(err)
 			}
-			in = executionContext{w, id, context.Id, test.language}
+			begun, err := wait.Get()
+			if err != nil {
+				t.Fatal(err)
+			}
+			in = executionContext{w, id, begun.Id, test.language}
 			contexts[test.language] = in
 		}
 		started := time.Now()
@@ -356,7 +360,11 @@ type executionContext struct {
 
 func (c executionContext) run(t *testing.T, code string) (*compute.Results, error) {
 	t.Helper()
-	done, err := c.w.commands.ExecuteAndWait(t.Context(), compute.Command{ClusterId: c.cluster, ContextId: c.id, Language: c.language, Command: code})
+	wait, err := c.w.commands.Execute(t.Context(), compute.Command{ClusterId: c.cluster, ContextId: c.id, Language: c.language, Command: code})
+	if err != nil {
+		return nil, err
+	}
+	done, err := wait.Get()
 	if err != nil {
 		return nil, err
 	}
