@@ -295,11 +295,15 @@ func (w *workspace) ask(t *testing.T, id string) {
 	} {
 		in, made := contexts[test.language]
 		if !made {
-			context, err := w.commands.CreateAndWait(t.Context(), compute.CreateContext{ClusterId: id, Language: test.language})
+			wait, err := w.commands.Create(t.Context(), compute.CreateContext{ClusterId: id, Language: test.language})
 			if err != nil {
 				t.Fatal(err)
 			}
-			in = executionContext{w, id, context.Id, test.language}
+			begun, err := wait.Get()
+			if err != nil {
+				t.Fatal(err)
+			}
+			in = executionContext{w, id, begun.Id, test.language}
 			contexts[test.language] = in
 		}
 		started := time.Now()
@@ -319,9 +323,9 @@ func (w *workspace) ask(t *testing.T, id string) {
 		want     string
 	}{
 		{compute.LanguagePython, "import time; time.sleep(600)", "print(x)", "1000"},
-		{compute.LanguageScala, "Thread.sleep(600000)", "println(y + 1)", "46"},
-		{compute.LanguageScala, "spark.range(4).foreach { (n: java.lang.Long) => Thread.sleep(600000) }", "println(y + 2)", "47"},
-		{compute.LanguageSql, "SELECT count(*) FROM range(100000000) a CROSS JOIN range(100000000) b WHERE a.id * b.id % 7 = 3", "SELECT n + 1 FROM mine", "[[8]]"},
+		{compute.LanguageScala, "Thread.sleep(600000)", "println(spark.range(y).count() + 1)", "46"},
+		{compute.LanguageScala, "spark.range(4).foreach { (n: java.lang.Long) => Thread.sleep(600000) }", "println(spark.range(y).count() + 2)", "47"},
+		{compute.LanguageSql, "SELECT count(*) FROM range(1000000000000) WHERE id * id % 7 = 3", "SELECT n + 1 FROM mine", "[[8]]"},
 	} {
 		in := contexts[test.language]
 		in.cancel(t, test.code)
@@ -356,7 +360,11 @@ type executionContext struct {
 
 func (c executionContext) run(t *testing.T, code string) (*compute.Results, error) {
 	t.Helper()
-	done, err := c.w.commands.ExecuteAndWait(t.Context(), compute.Command{ClusterId: c.cluster, ContextId: c.id, Language: c.language, Command: code})
+	wait, err := c.w.commands.Execute(t.Context(), compute.Command{ClusterId: c.cluster, ContextId: c.id, Language: c.language, Command: code})
+	if err != nil {
+		return nil, err
+	}
+	done, err := wait.Get()
 	if err != nil {
 		return nil, err
 	}
@@ -378,7 +386,7 @@ func (c executionContext) cancel(t *testing.T, code string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * time.Second) // it is to be under way: a command that only waits for its turn is cancelled by other means
+	time.Sleep(5 * time.Second) // it is to be under way, its jobs too
 	if _, err := c.w.commands.Cancel(ctx, compute.CancelCommand{ClusterId: c.cluster, ContextId: c.id, CommandId: put.CommandId}); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Bounds of what is kept of one command.
@@ -26,6 +27,7 @@ type kept struct {
 	answers    chan string
 	turn       chan struct{} // holds something while a command runs
 	borrowed   bool          // by another session; the driver's lock is for it
+	patience   time.Duration // after an interrupt
 
 	mu      sync.Mutex
 	text    []byte

@@ -41,6 +41,9 @@ type Options struct {
 	R string
 	// Home is the folder of Spark, as the programs see it.
 	Home string
+	// Patience is how long an interrupted program has to become ready again before it is ended, and what it knew is lost;
+	// 0: usualPatience, and shellPatience for Spark's shell, which hears of an interrupt once it has compiled the command.
+	Patience time.Duration
 	// Driver is what all sessions on one machine have in common; nil: this session is alone.
 	Driver *Driver
 }
@@ -216,7 +219,7 @@ func (s *Session) programFor(language string) (string, error) {
 
 func (s *Session) begin(ctx context.Context, program string) (*kept, error) {
 	mark := rand.Text()
-	k := &kept{name: program, mark: mark, answers: make(chan string, 1), turn: make(chan struct{}, 1)}
+	k := &kept{name: program, mark: mark, answers: make(chan string, 1), turn: make(chan struct{}, 1), patience: cmp.Or(s.options.Patience, usualPatience)}
 	var args []string
 	switch program {
 	case inPython:
@@ -224,6 +227,7 @@ func (s *Session) begin(ctx context.Context, program string) (*kept, error) {
 	case inR:
 		args = []string{s.options.R, "--vanilla", "-e", rHarness, mark}
 	default:
+		k.patience = cmp.Or(s.options.Patience, shellPatience)
 		args = []string{s.options.Home + "/bin/spark-shell", "--master", "local[*]", "--conf", "spark.ui.enabled=false", "--conf", "spark.ui.showConsoleProgress=false", "--conf", "spark.log.level=ERROR"}
 	}
 	started, err := s.options.Start(ctx, program, args, k)
@@ -239,8 +243,12 @@ func (s *Session) begin(ctx context.Context, program string) (*kept, error) {
 	return k, nil
 }
 
-// interruptWithin is how long an interrupted program has to become ready again before it is ended.
-const interruptWithin = 10 * time.Second
+// How long programs have after an interrupt, and to end.
+const (
+	usualPatience = 10 * time.Second
+	shellPatience = 30 * time.Second
+	endWithin     = 10 * time.Second
+)
 
 // ask puts one command, and waits for its answer.
 func (k *kept) ask(ctx context.Context, language, code string) (Answer, error) {
@@ -269,7 +277,7 @@ func (k *kept) ask(ctx context.Context, language, code string) (Answer, error) {
 
 // interrupt stops the command. A program that does not come back from it is ended, and what it knew is lost.
 func (k *kept) interrupt(ctx context.Context) error {
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), interruptWithin)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.patience)
 	defer cancel()
 	if err := k.program.Interrupt(stopping); err == nil {
 		select {
@@ -280,7 +288,7 @@ func (k *kept) interrupt(ctx context.Context) error {
 		case <-stopping.Done():
 		}
 	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), interruptWithin)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 	defer cancel()
 	return errors.Join(ctx.Err(), k.program.End(ending))
 }

@@ -241,3 +241,19 @@ func TestR(t *testing.T) {
 		test.of(t, s)
 	}
 }
+
+func TestRThatIsInterruptedGoesOn(t *testing.T) {
+	t.Parallel()
+	found, err := exec.LookPath("Rscript")
+	if err != nil {
+		t.Fatal("there is no R on this machine: scripts/prerequisites test installs it")
+	}
+	s := session(t, Options{R: found, Home: "/nosuch"})
+	asked{"r", "x <- 1", "text", "", ""}.of(t, s)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if _, err := s.Run(ctx, "r", "x <- 2; Sys.sleep(60)"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v", err)
+	}
+	asked{"r", "x", "text", "[1] 2", ""}.of(t, s)
+}

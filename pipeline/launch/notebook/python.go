@@ -213,7 +213,7 @@ while (length(line <- readLines(input, n = 1)) > 0) {
   }, error = function(e) {
     text <- paste0("Error in ", paste(deparse(conditionCall(e)), collapse = " "), " : ", conditionMessage(e))
     paste0("{\"kind\": \"error\", \"text\": ", quoted(text), ", \"summary\": ", quoted(text), "}")
-  })
+  }, interrupt = function(e) "{\"kind\": \"error\", \"text\": \"interrupted\"}")
   flush(stdout())
   cat("\036", mark, " ", answer, "\n", sep = "")
   flush(stdout())

@@ -7,7 +7,8 @@ import "strings"
 //
 // An interrupt cancels the jobs that the command has begun, and the command's thread where it does not come back from
 // that: what it waits for ends, and the shell goes on. A loop that neither waits nor asks Spark for something hears of
-// neither. The jobs go first, for a thread that is interrupted closes the files that it reads.
+// neither. The jobs go first, for a thread that is interrupted closes the files that it reads; and last, for one may have
+// begun meanwhile, whose tasks nobody would wait for.
 func scalaPreamble(mark string) string {
 	return strings.NewReplacer("MARK", mark, "BEGINS", begins, "\n", " ").Replace(scalaKept) + "\n"
 }
@@ -36,14 +37,16 @@ obj("kind" -> "table", "truncated" -> java.lang.Boolean.valueOf(rows.length > 10
 def failed(error: Throwable): AnyRef = {
 val text = new java.io.StringWriter(); error.printStackTrace(new java.io.PrintWriter(text));
 obj("kind" -> "error", "text" -> text.toString, "summary" -> error.toString) };
-@volatile var runner: Thread = null; @volatile var count = 0L;
+@volatile var runner: Thread = null; @volatile var count = 0L; @volatile var stopped = 0L;
 def context: Option[org.apache.spark.SparkContext] = org.apache.spark.sql.SparkSession.getDefaultSession.map(_.sparkContext);
 def group = "MARK-" + count;
+def cancel(): Unit = context.foreach(_.cancelJobGroup(group));
+def going = runner != null && count == stopped;
 def stop(): Unit = {
-val stopped = synchronized { if (runner == null) -1L else { context.foreach(_.cancelJobGroup(group)); count } };
+synchronized { if (runner != null) stopped = count };
 var left = 20;
-while (stopped >= 0 && left > 0 && runner != null && count == stopped) { Thread.sleep(50); left -= 1 };
-synchronized { if (runner != null && count == stopped) runner.interrupt() } };
+while (left > 0 && going) { synchronized { if (going) cancel() }; Thread.sleep(50); left -= 1 };
+synchronized { if (going) runner.interrupt() } };
 sun.misc.Signal.handle(new sun.misc.Signal("INT"), new sun.misc.SignalHandler { def handle(signal: sun.misc.Signal): Unit = {
 val stopping = new Thread(new Runnable { def run(): Unit = stop() }); stopping.setDaemon(true); stopping.start() } });
 def run(language: String, parts: String*): Unit = {
@@ -55,5 +58,6 @@ val code = new String(java.util.Base64.getDecoder.decode(parts.mkString), "UTF-8
 if (language.startsWith("sql")) sql(code, language.drop(4))
 else { val result = org.apache.spark.repl.Main.interp.intp.interpret(code).toString;
 if (result == "Success") obj("kind" -> "text") else if (result == "Incomplete") obj("kind" -> "error", "text" -> "error: the code is incomplete") else obj("kind" -> "error") }
-} catch { case error: Throwable => failed(error) } finally { synchronized { runner = null; Thread.interrupted() }; context.foreach(_.clearJobGroup()) };
+} catch { case error: Throwable => failed(error) } finally {
+synchronized { if (going) cancel(); runner = null; Thread.interrupted() }; context.foreach(_.clearJobGroup()) };
 say(json(answer)) } }`

@@ -135,7 +135,7 @@ func TestShellThatIsInterruptedGoesOn(t *testing.T) {
 		t.Run(fmt.Sprintf("deaf %t", deaf), func(t *testing.T) {
 			t.Parallel()
 			var all []*shell
-			s := session(t, Options{Home: "/spark", Start: shells(&all, deaf)})
+			s := session(t, Options{Home: "/spark", Start: shells(&all, deaf), Patience: 5 * time.Second})
 			asked{"sql", "create five", "text", "", ""}.of(t, s)
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()

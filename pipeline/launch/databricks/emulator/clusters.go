@@ -59,10 +59,13 @@ func (s *Server) create(r *request) (any, error) {
 	if s.ctx.Err() != nil {
 		return nil, refuse(http.StatusServiceUnavailable, "TEMPORARILY_UNAVAILABLE", "The emulator is being stopped")
 	}
-	if asked.CloneFrom != nil {
-		if _, err := s.find(asked.CloneFrom.SourceClusterID); err != nil {
+	var libraries []library
+	if asked.CloneFrom != nil { // its libraries, and nothing else
+		source, err := s.find(asked.CloneFrom.SourceClusterID)
+		if err != nil {
 			return nil, err
 		}
+		libraries = slices.Clone(source.libraries)
 	}
 	if err := s.applyPolicy(&asked.spec); err != nil {
 		return nil, err
@@ -70,7 +73,7 @@ func (s *Server) create(r *request) (any, error) {
 	if err := s.check(&asked.spec); err != nil {
 		return nil, err
 	}
-	c := &cluster{id: newID(), sent: asked.spec, spec: s.complete(asked.spec), created: time.Now()}
+	c := &cluster{id: newID(), sent: asked.spec, spec: s.complete(asked.spec), created: time.Now(), libraries: libraries}
 	if c.spec.ClusterName == "" {
 		c.spec.ClusterName = c.id
 	}

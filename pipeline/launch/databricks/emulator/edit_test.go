@@ -124,6 +124,11 @@ func TestLibrariesAreTheImages(t *testing.T) {
 	if all, err := libraries.AllClusterStatusesAll(t.Context()); err != nil || len(all) != 1 {
 		t.Errorf("%+v, %v", all, err)
 	}
+	c := one()
+	c.CloneFrom = &compute.CloneCluster{SourceClusterId: id}
+	if got, err := libraries.ClusterStatusByClusterId(t.Context(), b.create(c)); err != nil || len(got.LibraryStatuses) != 1 {
+		t.Errorf("a clone has %+v, %v", got, err)
+	}
 	for _, wrong := range []compute.Library{{}, {Jar: "a", Whl: "b"}, {Maven: &compute.MavenLibrary{}}} {
 		if err := libraries.Install(t.Context(), compute.InstallLibraries{ClusterId: id, Libraries: []compute.Library{wrong}}); err == nil {
 			t.Errorf("%+v is taken", wrong)

@@ -86,18 +86,18 @@ granted = {a.group_name: a.all_permissions[0].permission_level.value for a in w.
 assert granted == {"users": "CAN_RESTART", "admins": "CAN_MANAGE"}, granted
 
 if launched:
-    context = w.command_execution.create(cluster.cluster_id, language=Language.PYTHON).result()
+    context = w.command_execution.create(cluster_id=cluster.cluster_id, language=Language.PYTHON).result()
     assert context.status == ContextStatus.RUNNING
 
     def run(code):
-        done = w.command_execution.execute(cluster.cluster_id, context_id=context.id, language=Language.PYTHON, command=code).result()
+        done = w.command_execution.execute(cluster_id=cluster.cluster_id, context_id=context.id, language=Language.PYTHON, command=code).result()
         return done.results
 
     assert run("rows = spark.range(1000).count()").result_type.value == "text"
     told = run("print(rows, open('/var/tmp/told').read().strip(), open('/dbfs/data/rows.csv').read().split())").data
     assert told == "1000 team platform ['a,b', '1,2']\n", told
     assert run("1 / 0").result_type.value == "error"
-    slow = w.command_execution.execute(cluster.cluster_id, context_id=context.id, language=Language.PYTHON, command="import time; time.sleep(600)")
+    slow = w.command_execution.execute(cluster_id=cluster.cluster_id, context_id=context.id, language=Language.PYTHON, command="import time; time.sleep(600)")
     time.sleep(1)
     w.command_execution.cancel(cluster_id=cluster.cluster_id, context_id=context.id, command_id=slow.command_id)
     assert run("print(rows)").data == "1000\n"
