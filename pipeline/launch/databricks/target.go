@@ -20,6 +20,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -62,8 +63,26 @@ func New(options Options) (*Target, error) {
 	if options.wait == nil {
 		options.wait = sleep
 	}
+	for _, script := range options.Scripts {
+		maskQuery(script.Path)
+	}
+	maskQuery(options.LogDelivery)
 	return &Target{options: options}, nil
 }
+
+// maskQuery hides what an address has behind a question mark: whoever writes something there writes a signature.
+func maskQuery(address string) {
+	_, query, _ := strings.Cut(address, "?")
+	secret.Mask(query)
+	for part := range strings.SplitSeq(query, "&") {
+		if _, value, _ := strings.Cut(part, "="); len(value) >= shortestSignature {
+			secret.Mask(value)
+		}
+	}
+}
+
+// shortestSignature tells signatures from dates and names of permissions.
+const shortestSignature = 16
 
 // Name is the target's word.
 func (t *Target) Name() string { return "databricks" }
