@@ -234,6 +234,9 @@ func reasonOf(err error) string {
 	if e := (*fault)(nil); errors.As(err, &e) {
 		return e.of.Reason
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
 	return short(err)
 }
 
