@@ -182,10 +182,13 @@ func TestSecretsAreNowhere(t *testing.T) {
 		faults []map[string]any
 		code   int
 	}{
-		{"the image is at fault", byToken, map[string]any{"end": map[string]any{"code": "CONTAINER_LAUNCH_FAILURE", "type": "SERVICE_FAULT", "parameters": map[string]string{"databricks_error_message": "exec: " + echo},
-			"events": []map[string]any{{"type": "SPARK_EXCEPTION", "driver_state_message": echo}}}}, nil, 1},
+		{"the image is at fault", byToken, map[string]any{"end": map[string]any{
+			"code": "CONTAINER_LAUNCH_FAILURE", "type": "SERVICE_FAULT", "parameters": map[string]string{"databricks_error_message": "exec: " + echo},
+			"events": []map[string]any{{"type": "SPARK_EXCEPTION", "driver_state_message": echo}},
+		}}, nil, 1},
 		{"a fresh cluster, and bad moments", byOAuth, map[string]any{"end": map[string]any{"code": "CLOUD_PROVIDER_LAUNCH_FAILURE", "type": "CLOUD_FAILURE", "parameters": map[string]string{"databricks_error_message": echoed}}}, []map[string]any{
-			{"path": "/api/2.1/clusters/get", "status": 500, "message": echoed, "skip": 1}, {"path": "/api/2.1/clusters/create", "status": 500, "html": true, "message": echoed},
+			{"path": "/api/2.1/clusters/get", "status": 500, "message": echoed, "skip": 1},
+			{"path": "/api/2.1/clusters/create", "status": 500, "html": true, "message": echoed},
 			{"path": "/api/2.1/clusters/permanent-delete", "status": 503, "error_code": "TEMPORARILY_UNAVAILABLE", "message": echoed, "retry_after": 1},
 		}, 0},
 		{"a refusal", byOAuth, nil, []map[string]any{{"path": "/api/2.1/clusters/create", "status": 400, "error_code": "INVALID_PARAMETER_VALUE", "message": echoed}}, 2},

@@ -89,7 +89,7 @@ func (c *cluster) orLate(ctx context.Context, err error, shown string, silent ti
 	if silent >= lookWithin {
 		return &fault{of: &launch.Error{
 			Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace,
-			Reason: fmt.Sprintf("%s stopped answering %s before the launch's %s were over; the last it said of the cluster was %q", c.space.name(), silent.Round(time.Second), c.spec.Timeout.Round(time.Second), shown),
+			Reason: fmt.Sprintf("%s did not answer for the last %s of the launch's %s; the last it said of the cluster was %q", c.space.name(), silent.Round(time.Second), c.spec.Timeout.Round(time.Second), shown),
 			Remedy: "Check the network between here and the workspace, and run the same command again",
 		}}
 	}

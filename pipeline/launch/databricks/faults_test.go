@@ -489,3 +489,23 @@ func TestSilentUnderACommand(t *testing.T) {
 		})
 	}
 }
+
+// A workspace that falls silent before a cluster runs is named as what the launch's time was spent on.
+func TestSilentBeforeTheClusterRuns(t *testing.T) {
+	t.Parallel()
+	for _, request := range []string{"GET /api/2.1/clusters/spark-versions", getCluster} {
+		t.Run(request, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			for range 50 {
+				s.script(request, hangs)
+			}
+			spec := testSpec()
+			spec.Timeout = lookWithin + 500*time.Millisecond
+			result := run(t, s.options(), spec)
+			if result.Verdict != verdict.Inconclusive || result.Code != launch.CodeWorkspace || !strings.Contains(result.Reason, "does not answer: it was silent for the last 1") || len(s.left()) > 0 {
+				t.Errorf("%s (%s): %s", result.Verdict, result.Code, result.Reason)
+			}
+		})
+	}
+}

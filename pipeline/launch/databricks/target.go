@@ -179,11 +179,11 @@ func (t *Target) ready(ctx context.Context, spec launch.Spec) (*workspace, *plan
 func (t *Target) Launch(ctx context.Context, spec launch.Spec) (launch.Cluster, error) {
 	space, made, err := t.ready(ctx, spec)
 	if err != nil {
-		return nil, t.surely(err)
+		return nil, t.surely(orSilent(ctx, space, spec, err))
 	}
 	for _, url := range made.urls {
 		c := newCluster(ctx, t, space, made, spec, url)
-		err := c.up(ctx)
+		err := orSilent(ctx, space, spec, c.up(ctx))
 		if err == nil {
 			return c, nil
 		}
@@ -198,6 +198,18 @@ func (t *Target) Launch(ctx context.Context, spec launch.Spec) (launch.Cluster, 
 		}
 	}
 	return nil, errors.New("no form of the image's URL is left")
+}
+
+// orSilent says that the launch's time is over because the workspace does not answer any more, where that is so.
+func orSilent(ctx context.Context, space *workspace, spec launch.Spec, err error) error {
+	if space == nil || !errors.Is(ctx.Err(), context.DeadlineExceeded) || !errors.Is(err, context.DeadlineExceeded) || errors.As(err, new(*fault)) || space.wire.silence() < lookWithin {
+		return err
+	}
+	return &fault{of: &launch.Error{
+		Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace,
+		Reason: fmt.Sprintf("%s does not answer: it was silent for the last %s of the launch's %s", space.name(), space.wire.silence().Round(time.Second), spec.Timeout.Round(time.Second)),
+		Remedy: "Check the network between here and the workspace, and run the same command again",
+	}}
 }
 
 // surely keeps what marks an error as one of the caller's own deadline or interrupt.
