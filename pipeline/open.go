@@ -55,6 +55,7 @@ func open(ctx context.Context, cfg *config.Config, options Options) (*surroundin
 
 // openFor prepares the surroundings for work on any reference; the embedded registry is served if the reference is in it.
 func openFor(ctx context.Context, cfg *config.Config, options Options, reference string) (*surroundings, error) {
+	cfg.Conceal()
 	s := &surroundings{cfg: cfg, home: options.Home, version: options.Version, ci: options.CI, repository: repositoryOf(cfg.Image)}
 	s.authorities = newAuthorities(cfg.Sign.Keyless, options.Home)
 	connect := registry.Options{

@@ -234,6 +234,9 @@ func (l *loss) blamesNobody(t *testing.T, p phase, o outcome) {
 		o.want(t, 0)
 	} else {
 		inconclusive(t, o, "launch")
+		if reason := o.report.Launches[0].Reason; !strings.Contains(reason, "answer") {
+			t.Errorf("the reason does not say that nobody answers: %s", reason)
+		}
 	}
 	ours := l.ours(t)
 	if want := map[bool]int{true: 1}[p.left]; len(ours) != want {

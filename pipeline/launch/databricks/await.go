@@ -29,11 +29,13 @@ func (c *cluster) await(ctx context.Context) (err error) {
 	ctx, task := progress.Start(ctx, "cluster %s", c.ID())
 	defer func() { task.End(err) }()
 	began, shown, pause := time.Now(), "", clusterFirst
+	heard := began
 	for {
 		now, err := c.look(ctx)
 		if err != nil {
-			return c.orLate(ctx, err, shown)
+			return c.orLate(ctx, err, shown, time.Since(heard))
 		}
+		heard = time.Now()
 		if said := foreign.Short(string(now.State)+": "+now.StateMessage, 300); said != shown {
 			shown = said
 			task.Notef("%s", said)
@@ -53,7 +55,7 @@ func (c *cluster) await(ctx context.Context) (err error) {
 			}
 		}
 		if err := c.space.wait(ctx, pause); err != nil {
-			return c.orLate(ctx, err, shown)
+			return c.orLate(ctx, err, shown, 0)
 		}
 		most := clusterMost
 		if time.Since(began) > patient {
@@ -79,10 +81,17 @@ func (c *cluster) look(ctx context.Context) (*compute.ClusterDetails, error) {
 	return now, err
 }
 
-// orLate words the end of the launch's own time with what the cluster was doing then.
-func (c *cluster) orLate(ctx context.Context, err error, shown string) error {
+// orLate words the end of the launch's own time with what the cluster was doing then, or for how long nobody has said.
+func (c *cluster) orLate(ctx context.Context, err error, shown string, silent time.Duration) error {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || shown == "" {
 		return err
+	}
+	if silent >= lookWithin {
+		return &fault{of: &launch.Error{
+			Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace,
+			Reason: fmt.Sprintf("%s did not answer for the last %s of the launch's %s; the last it said of the cluster was %q", c.space.name(), silent.Round(time.Second), c.spec.Timeout.Round(time.Second), shown),
+			Remedy: "Check the network between here and the workspace, and run the same command again",
+		}}
 	}
 	return &fault{of: &launch.Error{
 		Verdict: verdict.Inconclusive, Code: launch.CodeTimeout,

@@ -21,7 +21,11 @@ const (
 	lackMark = "hallmark: no such command"
 )
 
-// commandCode runs a program with Python: no shell, both streams as one, its exit code behind them.
+// longestSaid is how much of a program's output comes back: its end. The platform cuts long results, and output cuts the
+// rest: the exit code, which comes first, must survive both.
+const longestSaid = mostText - 64<<10
+
+// commandCode runs a program with Python: no shell, both streams as one, its exit code before them.
 func commandCode(args []string) string {
 	return `import base64, json, subprocess, sys
 def hallmark_run(args):
@@ -31,8 +35,8 @@ def hallmark_run(args):
         print(e)
         print("` + lackMark + `")
         return
-    print(done.stdout.decode("utf-8", "replace"))
     print("` + codeMark + `" + str(done.returncode))
+    sys.stdout.write(done.stdout[-` + strconv.Itoa(longestSaid) + `:].decode("utf-8", "replace"))
 hallmark_run(json.loads(base64.b64decode("` + packed(args) + `")))
 `
 }
@@ -48,30 +52,30 @@ func commandScala(args []string) string {
   builder.redirectErrorStream(true)
   val process = builder.start()
   process.getOutputStream.close()
-  println(scala.io.Source.fromInputStream(process.getInputStream, "UTF-8").mkString)
+  val said = scala.io.Source.fromInputStream(process.getInputStream, "UTF-8").mkString
   println("` + codeMark + `" + process.waitFor())
+  print(said.takeRight(` + strconv.Itoa(longestSaid/4) + `))
 } catch { case e: java.io.IOException => println(e.getMessage); println("` + lackMark + `") }
 `
 }
 
-var codeLine = regexp.MustCompile(codeMark + `(-?\d+)`)
+var codeLine = regexp.MustCompile(codeMark + `(-?\d+)(?:\r?\n|$)`)
 
 // ofCommand takes a program's exit code out of what the code around it printed.
 func ofCommand(out launch.Output) launch.Output {
-	if before, _, found := strings.Cut(out.Text, lackMark); found {
-		return launch.Output{Text: before, NoCommand: true}
-	}
-	all := codeLine.FindAllStringSubmatchIndex(out.Text, -1)
-	if len(all) == 0 {
+	first := codeLine.FindStringSubmatchIndex(out.Text) // the program may print such a line, too, but later
+	if first == nil {
+		if before, _, found := strings.Cut(out.Text, lackMark); found {
+			return launch.Output{Text: before, NoCommand: true}
+		}
 		out.ExitCode = 1
 		return out
 	}
-	last := all[len(all)-1] // the program may print such a line, too
-	code, _ := strconv.Atoi(out.Text[last[2]:last[3]])
+	code, _ := strconv.Atoi(out.Text[first[2]:first[3]])
 	if code < 0 { // Python's way to name a signal
 		code = 128 - code
 	}
-	return launch.Output{Text: strings.TrimSuffix(out.Text[:last[0]], "\n"), ExitCode: code}
+	return launch.Output{Text: out.Text[:first[0]] + out.Text[first[1]:], ExitCode: code}
 }
 
 // pipLine is the command of a notebook.

@@ -74,16 +74,21 @@ func (c *cluster) outOfTime(ctx context.Context) error {
 	now, unseen := c.look(looking)
 	switch {
 	case looking.Err() != nil:
-		return &fault{of: &launch.Error{
-			Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: fmt.Sprintf("%s stopped answering while a command ran", c.space.name()),
-			Remedy: "Check the network between here and the workspace, and run the same command again",
-		}, again: true}
+		return c.silent()
 	case unseen != nil:
 		return unseen
 	case now.State == compute.StateTerminated, now.State == compute.StateError, now.State == compute.StateTerminating:
 		return c.why(ctx, now)
 	}
 	return err
+}
+
+// silent is the error of a workspace that does not answer any more.
+func (c *cluster) silent() error {
+	return &fault{of: &launch.Error{
+		Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: fmt.Sprintf("%s stopped answering while a command ran", c.space.name()),
+		Remedy: "Check the network between here and the workspace, and run the same command again",
+	}, again: true}
 }
 
 // unaccepted is the error of a command that the workspace never took. When its time is over, nothing of the image has
@@ -261,7 +266,10 @@ const (
 func (c *cluster) dead(ctx context.Context, said string) error {
 	for range graceLooks {
 		now, err := c.look(ctx)
-		if err != nil {
+		switch {
+		case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.As(err, new(*fault)):
+			return c.silent() // a bare deadline would be the command's, and the image's fault
+		case err != nil:
 			return err
 		}
 		switch now.State {
@@ -276,8 +284,8 @@ func (c *cluster) dead(ctx context.Context, said string) error {
 				return nil
 			}
 		}
-		if err := c.space.wait(ctx, gracePause); err != nil {
-			return err
+		if c.space.wait(ctx, gracePause) != nil {
+			break // what is known by now has to do
 		}
 	}
 	if said == "" {

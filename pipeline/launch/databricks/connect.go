@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/databricks/databricks-sdk-go/client"
@@ -52,6 +53,7 @@ type workspace struct {
 	pools    *compute.InstancePoolsAPI
 	client   *client.DatabricksClient
 	host     string
+	wire     *wire
 	wait     func(context.Context, time.Duration) error
 }
 
@@ -64,6 +66,7 @@ func connect(ctx context.Context, options Options) (*workspace, error) {
 		HTTPTimeoutSeconds: int(answersWithin.Seconds()), RetryTimeoutSeconds: int(tokensWithin.Seconds()),
 	}
 	w := &wire{inner: options.Transport, cfg: cfg}
+	w.heard.Store(time.Now().UnixNano())
 	cfg.HTTPTransport = w
 	// What the host tells of itself is fetched with the caller's deadline, not without one.
 	cfg.HostMetadataResolver = func(_ context.Context, host string) (*config.HostMetadata, error) {
@@ -101,7 +104,7 @@ func connect(ctx context.Context, options Options) (*workspace, error) {
 	space := &workspace{
 		clusters: compute.NewClusters(speaker), commands: compute.NewCommandExecution(speaker),
 		policies: compute.NewClusterPolicies(speaker), pools: compute.NewInstancePools(speaker),
-		client: speaker, host: cfg.Host, wait: options.wait,
+		client: speaker, host: cfg.Host, wait: options.wait, wire: w,
 	}
 	// Once, here, and not in each of the first requests.
 	return space, space.call(ctx, "logging in to "+space.name(), harmless, func(ctx context.Context) error {
@@ -137,7 +140,11 @@ type wire struct {
 	inner http.RoundTripper
 	cfg   *config.Config
 	once  sync.Once
+	heard atomic.Int64 // when the last answer came, in nanoseconds since 1970
 }
+
+// silence is how long nothing was heard.
+func (w *wire) silence() time.Duration { return time.Since(time.Unix(0, w.heard.Load())) }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	w.once.Do(func() {
@@ -157,6 +164,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return resp, &broken{err}
 	}
+	w.heard.Store(time.Now().UnixNano())
 	return resp, nil
 }
 

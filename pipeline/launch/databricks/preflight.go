@@ -87,13 +87,13 @@ func (w *workspace) preflight(ctx context.Context, o Options, spec launch.Spec) 
 	for n, check := range checks {
 		all.Go(func() error {
 			err := check(ctx, n)
-			if e := (*fault)(nil); errors.As(err, &e) {
-				found.mu.Lock()
-				defer found.mu.Unlock()
-				found.problems[n] = problem{err: err}
-				return nil
+			if err == nil || ctx.Err() != nil && !errors.As(err, new(*fault)) {
+				return err
 			}
-			return err // of the context
+			found.mu.Lock()
+			defer found.mu.Unlock()
+			found.problems[n] = problem{err: err}
+			return nil
 		})
 	}
 	if err := all.Wait(); err != nil {
@@ -114,30 +114,33 @@ func (w *workspace) preflight(ctx context.Context, o Options, spec launch.Spec) 
 // err is all problems as one error, told together; a host that does not answer or does not know the caller is one problem.
 func (f *findings) err(w *workspace, checks int) error {
 	var reasons, remedies []string
-	var first *fault
-	configured := false
+	var elsewhere error // not of the workspace, and nothing that a setting would mend
 	for n := range checks {
 		p, exists := f.problems[n]
 		if !exists {
 			continue
 		}
 		if e := (*fault)(nil); errors.As(p.err, &e) {
-			if first == nil {
-				first = e
-			}
 			if code := status(e.of.Cause); code == http.StatusUnauthorized || badToken.MatchString(answered(e.of.Cause)) || code == 0 || code >= 500 || code == http.StatusTooManyRequests {
 				return e // all others would say the same
 			}
 			p.reason, p.remedy = e.of.Reason, e.of.Remedy
+		} else if p.err != nil {
+			elsewhere, p.reason = p.err, short(p.err)
+			if known := (*verdict.Error)(nil); errors.As(p.err, &known) && known.Remedy != "" {
+				p.reason, p.remedy = strings.TrimRight(strings.TrimSuffix(p.reason, strings.TrimRight(known.Remedy, ".")), ". "), known.Remedy
+			}
 		}
-		configured = true
 		reasons = append(reasons, p.reason)
 		if p.remedy != "" && !slices.Contains(remedies, p.remedy) {
 			remedies = append(remedies, p.remedy)
 		}
 	}
-	if !configured {
+	if len(reasons) == 0 {
 		return nil
+	}
+	if len(reasons) == 1 && elsewhere != nil {
+		return elsewhere
 	}
 	text := reasons[0]
 	if len(reasons) > 1 {

@@ -122,6 +122,38 @@ func TestPreflight(t *testing.T) {
 }
 
 // The image in this machine's own registry is out of a real workspace's reach; a workspace on this machine reaches it.
+// A registry that cannot be asked hides nothing of what the workspace has against the launch; alone, it is told as it is.
+func TestPreflightWithoutTheRegistry(t *testing.T) {
+	t.Parallel()
+	down := &verdict.Error{Verdict: verdict.Inconclusive, Code: "registry.unreachable", Doing: "reading the tag", Object: "registry.example.com/platform/dbr:staging-1", Cause: errors.New("no route to host"), Remedy: "Check the network"}
+	for _, test := range []struct {
+		name   string
+		conf   string
+		code   string
+		reason []string
+	}{
+		{"alone", "true", "registry.unreachable", []string{"no route to host"}},
+		{"with others", "false", launch.CodeConfiguration, []string{"2 things speak against it", "container services are not enabled", "no route to host"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			s.conf = map[string]any{"enableDcs": test.conf}
+			o := s.options()
+			o.TagDigest = func(context.Context) (string, error) { return "", down }
+			result := run(t, o, testSpec())
+			if result.Verdict != verdict.Inconclusive || result.Code != test.code || !strings.Contains(result.Remedy, "Check the network") || len(s.order) > 0 {
+				t.Errorf("%s (%s): %s. %s", result.Verdict, result.Code, result.Reason, result.Remedy)
+			}
+			for _, want := range test.reason {
+				if !strings.Contains(result.Reason, want) || strings.Contains(result.Reason, "Check the network") {
+					t.Errorf("the reason does not say %q, or says the remedy: %s", want, result.Reason)
+				}
+			}
+		})
+	}
+}
+
 func TestPreflightLoopbackRegistry(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

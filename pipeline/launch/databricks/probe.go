@@ -98,13 +98,15 @@ func noLanguage(language compute.Language) *launch.Error {
 }
 
 var (
-	tag      = regexp.MustCompile(`<[^>]*>`)
-	escape   = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
-	out      = regexp.MustCompile(`(?m)^Out\[\d+\]: `)
-	exited   = regexp.MustCompile(`(?m)^SystemExit: (-?\d+)`)
-	markup   = regexp.MustCompile(`<(?:div|span|pre|html|p|a)\b`)
-	mostText = 1 << 20
+	tag    = regexp.MustCompile(`<[^>]*>`)
+	escape = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+	out    = regexp.MustCompile(`(?m)^Out\[\d+\]: `)
+	exited = regexp.MustCompile(`(?m)^SystemExit: (-?\d+)`)
+	markup = regexp.MustCompile(`<(?:div|span|pre|html|p|a)\b`)
 )
+
+// mostText bounds what is kept of an answer: its end.
+const mostText = 1 << 20
 
 // plainText is what a notebook would show, without colours and markup.
 func plainText(text string) string {

@@ -42,7 +42,7 @@ func TestProbes(t *testing.T) {
 			if language != "python" || !strings.Contains(code, packed([]string{"sudo", "-V"})) {
 				return result{kind: "error", summary: "wrong"}
 			}
-			return result{kind: "text", data: "Sudo version 1.9\n\nhallmark: exit code 3\n"}
+			return result{kind: "text", data: "hallmark: exit code 3\nSudo version 1.9\n"}
 		}, verdict.Pass, "", false},
 		{"a program that is not there", launch.Probe{Kind: launch.Command, Args: []string{"nosuch"}}, func(string, string) result {
 			return result{kind: "text", data: "[Errno 2] No such file or directory: 'nosuch'\nhallmark: no such command"}
@@ -51,7 +51,7 @@ func TestProbes(t *testing.T) {
 			if language != "scala" || !strings.Contains(code, "ProcessBuilder") {
 				return result{kind: "error", summary: "wrong"}
 			}
-			return result{kind: "text", data: "openjdk 17\nhallmark: exit code 0"}
+			return result{kind: "text", data: "hallmark: exit code 0\nopenjdk 17"}
 		}, verdict.Pass, "", true},
 		{"pip", launch.Probe{Kind: launch.Pip, Args: []string{"six==1.16", "a b"}, Code: "import six", Contains: "imported"}, func(_, code string) result {
 			switch code {
@@ -130,6 +130,8 @@ func TestCodeRuns(t *testing.T) {
 	}{
 		{[]string{"printf", "%s|", `a "quoted" 'one'`, "back\\slash", "two\nlines", "{}$HOME"}, launch.Output{Text: "a \"quoted\" 'one'|back\\slash|two\nlines|{}$HOME|"}},
 		{[]string{"sh", "-c", "echo out; echo err >&2; exit 7"}, launch.Output{Text: "out\nerr\n", ExitCode: 7}},
+		{[]string{"sh", "-c", "echo 'hallmark: no such command'; exit 4"}, launch.Output{Text: "hallmark: no such command\n", ExitCode: 4}},
+		{[]string{"true"}, launch.Output{}},
 		{[]string{"sh", "-c", "echo 'hallmark: exit code 9'; kill -9 $$"}, launch.Output{Text: "hallmark: exit code 9\n", ExitCode: 137}},
 	} {
 		text, err := python(commandCode(test.args))
@@ -139,6 +141,18 @@ func TestCodeRuns(t *testing.T) {
 		if got := ofCommand(launch.Output{Text: text}); got != test.want {
 			t.Errorf("%q: %+v, want %+v", test.args, got, test.want)
 		}
+	}
+	// More than any limit: the code survives, with the end of what was said, also where the platform cuts it again.
+	chatty, err := python(commandCode([]string{"sh", "-c", "yes chatter | head -c 3000000; echo the end; exit 5"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := output(&compute.Results{ResultType: compute.ResultTypeText, Data: chatty})
+	if got := ofCommand(kept); got.ExitCode != 5 || !strings.HasSuffix(got.Text, "the end\n") || len(got.Text) != longestSaid {
+		t.Errorf("code %d, %d bytes of %d", got.ExitCode, len(got.Text), len(chatty))
+	}
+	if got := ofCommand(launch.Output{Text: chatty[:50000]}); got.ExitCode != 5 {
+		t.Errorf("cut short, the code is %d", got.ExitCode)
 	}
 	text, _ := python(commandCode([]string{"/nonexistent/program"}))
 	if got := ofCommand(launch.Output{Text: text}); !got.NoCommand {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -64,8 +65,26 @@ func New(options Options) (*Target, error) {
 	if options.wait == nil {
 		options.wait = sleep
 	}
+	for _, script := range options.Scripts {
+		maskQuery(script.Path)
+	}
+	maskQuery(options.LogDelivery)
 	return &Target{options: options}, nil
 }
+
+// maskQuery hides what an address has behind a question mark: whoever writes something there writes a signature.
+func maskQuery(address string) {
+	_, query, _ := strings.Cut(address, "?")
+	secret.Mask(query)
+	for part := range strings.SplitSeq(query, "&") {
+		if _, value, _ := strings.Cut(part, "="); len(value) >= shortestSignature {
+			secret.Mask(value)
+		}
+	}
+}
+
+// shortestSignature tells signatures from dates and names of permissions.
+const shortestSignature = 16
 
 // Name is the target's word.
 func (t *Target) Name() string { return "databricks" }
@@ -162,11 +181,11 @@ func (t *Target) ready(ctx context.Context, spec launch.Spec) (*workspace, *plan
 func (t *Target) Launch(ctx context.Context, spec launch.Spec) (launch.Cluster, error) {
 	space, made, err := t.ready(ctx, spec)
 	if err != nil {
-		return nil, t.surely(err)
+		return nil, t.surely(orSilent(ctx, space, spec, err))
 	}
 	for _, url := range made.urls {
 		c := newCluster(ctx, t, space, made, spec, url)
-		err := c.up(ctx)
+		err := orSilent(ctx, space, spec, c.up(ctx))
 		if err == nil {
 			return c, nil
 		}
@@ -181,6 +200,18 @@ func (t *Target) Launch(ctx context.Context, spec launch.Spec) (launch.Cluster, 
 		}
 	}
 	return nil, errors.New("no form of the image's URL is left")
+}
+
+// orSilent says that the launch's time is over because the workspace does not answer any more, where that is so.
+func orSilent(ctx context.Context, space *workspace, spec launch.Spec, err error) error {
+	if space == nil || !errors.Is(ctx.Err(), context.DeadlineExceeded) || !errors.Is(err, context.DeadlineExceeded) || errors.As(err, new(*fault)) || space.wire.silence() < lookWithin {
+		return err
+	}
+	return &fault{of: &launch.Error{
+		Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace,
+		Reason: fmt.Sprintf("%s does not answer: it was silent for the last %s of the launch's %s", space.name(), space.wire.silence().Round(time.Second), spec.Timeout.Round(time.Second)),
+		Remedy: "Check the network between here and the workspace, and run the same command again",
+	}}
 }
 
 // surely keeps what marks an error as one of the caller's own deadline or interrupt.
@@ -216,6 +247,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 func reasonOf(err error) string {
 	if e := (*fault)(nil); errors.As(err, &e) {
 		return e.of.Reason
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
 	}
 	return short(err)
 }

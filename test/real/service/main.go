@@ -5,12 +5,15 @@
 //	service sleep SECONDS sleeps
 //	service sum FILE TO   writes the SHA-256 sum of one file into another
 //	service measure FILE TO writes into TO how many bytes FILE holds
+//	service show FILE     prints what FILE holds, also as addresses and base64 write it
 package main
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -25,7 +28,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("say serve, say, sleep, sum or measure")
+		return fmt.Errorf("say serve, say, sleep, sum, measure or show")
 	}
 	switch args[0] {
 	case "serve":
@@ -52,6 +55,10 @@ func run(args []string) error {
 			return err
 		}
 		return os.WriteFile(args[2], []byte(fmt.Sprintln(len(text))), 0o644)
+	case "show":
+		text, err := os.ReadFile(args[1])
+		fmt.Println(string(text), url.QueryEscape(string(text)), base64.StdEncoding.EncodeToString(text))
+		return err
 	default:
 		return fmt.Errorf("there is no command %s", args[0])
 	}

@@ -3,6 +3,7 @@ package emulator
 import (
 	"crypto/subtle"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -71,7 +72,14 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, secret, basic := r.BasicAuth()
-	if !basic {
+	if basic { // RFC 6749, 2.3.1: both are written as in a form
+		if plain, err := url.QueryUnescape(id); err == nil {
+			id = plain
+		}
+		if plain, err := url.QueryUnescape(secret); err == nil {
+			secret = plain
+		}
+	} else {
 		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	}
 	same := func(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
