@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -297,19 +296,7 @@ func (d *doctor) launches(ctx context.Context) {
 			d.workspace(ctx, slot, l)
 			continue
 		}
-		if engine.Here(runtime.GOOS) != nil {
-			d.ill("launch", "Launch with Hallmark on Linux, or leave the launch out: launch: []", "%s: a sandbox is made by the embedded engine, which runs on Linux only", slot)
-			continue
-		}
-		if os.Geteuid() != 0 {
-			d.ill("launch", "Run as root, or leave the launch out: launch: []", "%s: a sandbox is made by the embedded engine, which needs root", slot)
-			continue
-		}
-		if _, err := os.Stat(l.Runtime); l.Runtime != "" && err != nil {
-			d.ill("launch", "Name the folder of a Spark distribution in launch[].runtime", "%s: %v", slot, err)
-			continue
-		}
-		d.well("launch", "%s, on this machine", slot)
+		d.sandbox(ctx, slot, l)
 	}
 	if len(d.cfg.Launch) == 0 {
 		d.care("launch", "Name one in launch: a golden image that never ran may not run", "none: the image is promoted without having been started")
