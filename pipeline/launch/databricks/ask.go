@@ -49,7 +49,7 @@ func (w *workspace) expires(ctx context.Context) time.Time {
 	}
 	var at time.Time
 	err := outlived(ctx, func() error {
-		token, err := w.client.Config.GetToken()
+		token, err := w.client.Config.GetTokenSource().Token(ctx)
 		if err == nil {
 			at = token.Expiry
 		}
