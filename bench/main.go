@@ -38,7 +38,7 @@ func main() {
 	flag.StringVar(&s.peers, "peers", ".cache/bin", "folder with buildctl, buildkitd, runc, trivy, cosign and crane")
 	flag.StringVar(&s.image, "image", "spark", "what is built: spark (the demo's image), packaged (the same on a base that has Debian's packages already), or small (a few files, to try the harness)")
 	flag.StringVar(&chains, "chains", "push,layout", "which chains compete: push, layout")
-	flag.StringVar(&scenarios, "scenarios", "cold,layer,same,memory", "what is measured: cold, layer, same, memory")
+	flag.StringVar(&scenarios, "scenarios", "cold,layer,same,memory,launch", "what is measured: cold, layer, same, memory, launch")
 	flag.IntVar(&s.cold, "cold", 3, "rounds of the cold scenario")
 	flag.IntVar(&s.warm, "warm", 7, "rounds of the other scenarios")
 	flag.StringVar(&sizes, "sizes", "100MB,1GB,5GB", "sizes of the generated images whose memory is measured")
@@ -78,7 +78,7 @@ func run(ctx context.Context, s settings) error {
 	}
 	var text strings.Builder
 	describe(&text, "before")
-	if wanted := withoutWord(s.scenarios, "memory"); len(wanted) > 0 {
+	if wanted := withoutWord(withoutWord(s.scenarios, "memory"), "launch"); len(wanted) > 0 {
 		results, err := compete(ctx, s, wanted)
 		if err != nil {
 			return err
@@ -91,6 +91,13 @@ func run(ctx context.Context, s settings) error {
 			return err
 		}
 		memoryTable(&text, peaks)
+	}
+	if slices.Contains(s.scenarios, "launch") {
+		found, err := measureLaunch(ctx, s)
+		if err != nil {
+			return err
+		}
+		launchTable(&text, found)
 	}
 	describe(&text, "after")
 	fmt.Print(text.String())

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/check"
 	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/sign"
@@ -46,7 +46,8 @@ func begin(ctx context.Context, cfg *config.Config, options Options) (*run, erro
 		return nil, err
 	}
 	now := time.Now()
-	r := &run{id: newRunID(now), owner: owner(), started: now, key: newOpening(cfg.Sign), book: newBook(options.Skip), compare: options.Compare}
+	r := &run{id: newRunID(now), owner: owner(), started: now, book: newBook(options.Skip), compare: options.Compare}
+	r.key = newOpening(cfg.Sign, func() (*sign.Signer, error) { return r.loadSigner(ctx) })
 	if options.RunID != "" {
 		r.id = options.RunID
 	}
@@ -91,34 +92,12 @@ func (r *run) watch(ctx context.Context) context.Context {
 	if r.cfg.Sign.Key == "" && r.signs() {
 		r.book.note("Signed with a key that lived in memory for this run alone: the signature is worth nothing to anyone else.")
 	}
-	warnOfLaunches(ctx, runtime.GOOS, r.cfg.Launch)
+	warnOfLaunches(ctx, engine.Here(), r.cfg.Launch)
+	for _, text := range r.cfg.Warnings() {
+		progress.From(ctx).Warnf("%s", text)
+		r.book.note(text)
+	}
 	return ctx
-}
-
-// trusted are the public keys whose evidence this configuration believes.
-func (s *surroundings) trusted(files []string) ([][]byte, error) {
-	var keys [][]byte
-	for _, file := range files {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("%w: reading the public key: %w", verdict.ErrUsage, err)
-		}
-		keys = append(keys, pem)
-	}
-	if len(keys) > 0 {
-		return keys, nil
-	}
-	if s.cfg.Sign.Key == "" {
-		return nil, fmt.Errorf("%w: no public key to verify with: give --key hallmark.pub, or name the signing key in hallmark.yaml", verdict.ErrUsage)
-	}
-	if pem, found := publicBeside(s.cfg.Sign.Key); found {
-		return [][]byte{pem}, nil
-	}
-	signer, err := sign.Load(s.cfg.Sign.Key, s.cfg.Sign.Password)
-	if err != nil {
-		return nil, err
-	}
-	return [][]byte{signer.PublicPEM()}, nil
 }
 
 // publicBeside is the public key that `hallmark key new` and cosign write beside the private one: no password is needed for it.

@@ -181,21 +181,6 @@ func buildFacts(made *build.Candidate) check.BuildFacts {
 	return facts
 }
 
-// locate adds the Dockerfile's line to findings whose layer the Dockerfile made.
-func (c candidate) locate(findings []verdict.Finding) {
-	lines := map[string]string{}
-	for _, step := range c.made.Steps {
-		if step.Layer != "" {
-			lines[step.Layer] = fmt.Sprintf("%s:%d", filepath.Base(c.made.Dockerfile), step.Line)
-		}
-	}
-	for i := range findings {
-		if line, known := lines[findings[i].Place.Layer]; known && findings[i].Place.Dockerfile == "" {
-			findings[i].Place.Dockerfile = line
-		}
-	}
-}
-
 // provenance is how the candidate was built, and the inputs by which a later run knows the statement again.
 func (c candidate) provenance(r *run) (evidence.Build, string) {
 	cfg := r.cfg.Build

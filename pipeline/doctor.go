@@ -272,12 +272,16 @@ func (d *doctor) clock(ctx context.Context) {
 	}
 }
 
-func (d *doctor) key(context.Context) {
+func (d *doctor) key(ctx context.Context) {
 	if d.cfg.Sign.Key == "" {
 		d.care("key", "hallmark key new, then name it in sign.key", "none: a run signs with one that lives as long as it does, which is worth nothing to anyone else")
 		return
 	}
-	signer, err := sign.Load(d.cfg.Sign.Key, d.cfg.Sign.Password)
+	if d.cfg.Sign.Key.Keyless() {
+		d.keyless(ctx)
+		return
+	}
+	signer, err := sign.Load(d.cfg.Sign.Key.Ref(), d.cfg.Sign.Password)
 	if err != nil {
 		d.failed("key", err)
 		return

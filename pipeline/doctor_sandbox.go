@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/engine"
@@ -16,12 +15,8 @@ import (
 // sandbox says whether a launch on this machine has what it needs: an engine that makes containers here, whatever builds
 // the image, and the files that the launch names.
 func (d *doctor) sandbox(ctx context.Context, slot string, l config.Launch) {
-	if engine.Here(runtime.GOOS) != nil {
-		d.ill("launch", "Launch with Hallmark on Linux, or leave the launch out: launch: []", "%s: a sandbox is made by the embedded engine, which runs on Linux only", slot)
-		return
-	}
-	if os.Geteuid() != 0 {
-		d.ill("launch", "Run as root, or leave the launch out: launch: []", "%s: a sandbox is made by the embedded engine, which needs root", slot)
+	if err := engine.Here(); err != nil {
+		d.ill("launch", "Launch where Hallmark may have the embedded engine, or leave the launch out: launch: []", "%s: %v", slot, err)
 		return
 	}
 	if l.Profile == config.Profile(launch.Databricks) {

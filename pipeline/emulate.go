@@ -31,6 +31,8 @@ type EmulateOptions struct {
 	// ClientID and ClientSecret are a service principal's; empty: none.
 	ClientID     string
 	ClientSecret secret.Ref
+	// Federation lets the service principal in with another issuer's token.
+	Federation emulator.Federation
 	// NoLaunch serves states and events without any machine. Runtime is the folder of a Spark distribution; empty: the one
 	// that the Spark example keeps. Memory and CPUs bound each cluster; 0: unbounded.
 	NoLaunch bool
@@ -61,7 +63,12 @@ const emulatorStop = 90 * time.Second
 // EmulateDatabricks serves a Databricks workspace until ctx ends; ready is called once it answers. Everything that was
 // launched in it is taken down before it returns.
 func EmulateDatabricks(ctx context.Context, cfg *config.Config, options Options, e EmulateOptions, ready func(Emulated)) (err error) {
-	if (e.ClientID == "") != (e.ClientSecret == "") {
+	switch federated := e.Federation.Issuer != ""; {
+	case federated != (e.Federation.Subject != "") || !federated && e.Federation.Audience != "":
+		return fmt.Errorf("%w: a federation policy has an issuer and a subject: give both --oidc-issuer and --oidc-subject", verdict.ErrUsage)
+	case federated && e.ClientID == "":
+		return fmt.Errorf("%w: a federation policy is a service principal's: give --client-id", verdict.ErrUsage)
+	case e.ClientID == "" && e.ClientSecret != "" || e.ClientID != "" && e.ClientSecret == "" && !federated:
 		return fmt.Errorf("%w: a service principal has an id and a secret: give both --client-id and --client-secret", verdict.ErrUsage)
 	}
 	listener, err := listen(ctx, e)
@@ -69,7 +76,7 @@ func EmulateDatabricks(ctx context.Context, cfg *config.Config, options Options,
 		return err
 	}
 	defer listener.Close()
-	o := emulator.Options{User: e.User, Cloud: e.Cloud, CannotCreate: e.CannotCreate, NoContainers: e.NoContainers, Pace: e.Pace, ClientID: e.ClientID, Log: e.Log}
+	o := emulator.Options{User: e.User, Cloud: e.Cloud, CannotCreate: e.CannotCreate, NoContainers: e.NoContainers, Pace: e.Pace, ClientID: e.ClientID, Federation: e.Federation, Log: e.Log}
 	if e.Token != "" {
 		token, err := e.Token.Read()
 		if err != nil {
@@ -150,7 +157,7 @@ func keepToken(home Home, path, token string) (string, error) {
 }
 
 func serveEmulator(ctx context.Context, listener net.Listener, server *emulator.Server, ready func()) error {
-	web := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second, ErrorLog: nil}
+	web := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: nil}
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	ready()

@@ -63,7 +63,7 @@ func (m *emulatorMachine) start(ctx context.Context, l emulator.Launch, work str
 	defer cancel()
 	spec := launch.Spec{
 		Subject: found, Profile: launch.Databricks, Limits: m.limits, Runtime: m.runtime, Scripts: scripts, Conf: l.Conf, RunID: l.ClusterID,
-		Env: []string{"DB_CLUSTER_ID=" + l.ClusterID, "DB_CLUSTER_NAME=" + l.ClusterName}, Timeout: emulatedStart, Deadline: time.Now().Add(emulatedLife),
+		Env: []string{"DB_CLUSTER_ID=" + l.ClusterID, "DB_CLUSTER_NAME=" + l.ClusterName}, Timeout: emulatedStart, DriverTime: launch.DriverWithin, Deadline: time.Now().Add(emulatedLife),
 		OnStage: func(stage launch.Stage, done []launch.ScriptResult) {
 			switch {
 			case stage == launch.StagePulled:

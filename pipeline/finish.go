@@ -88,7 +88,7 @@ func (r *run) verifyCommand(rep *report.Report) string {
 	if rep.Verdict == verdict.Pass && len(rep.Golden) > 0 {
 		ref = rep.Golden[0].Ref
 	}
-	command := "hallmark verify --key " + r.publicKey(r.home) + " " + ref
+	command := "hallmark verify " + r.trustFlags() + " " + ref
 	if demands := listed(r.cfg.Promote.Require); demands != usualDemands {
 		command += " --set 'promote.require=[" + demands + "]'" // elsewhere, without hallmark.yaml, all of it is asked for
 	}
@@ -109,7 +109,7 @@ func listed(kinds []config.EvidenceKind) string {
 // write leaves the report in the run's folder as HTML, Markdown and JSON.
 func (r *run) write(rep *report.Report) error {
 	folder := r.home.run(r.id)
-	if rep.StagingTag != "" {
+	if rep.StagingTag != "" && !r.cfg.Sign.Key.Keyless() {
 		// Whoever verifies needs the public key; without a key file this is the only place where it is.
 		public, err := r.key.public()
 		if err == nil {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -25,22 +26,23 @@ func (l *told) Event(e progress.Event) {
 func TestWhoCannotLaunchIsToldAtOnce(t *testing.T) {
 	t.Parallel()
 	sandboxed, elsewhere := []config.Launch{{Target: "elsewhere"}, {Target: "sandbox"}}, []config.Launch{{Target: "elsewhere"}}
+	refused := errors.New("no containers here")
 	for _, test := range []struct {
-		goos     string
+		name     string
+		noEngine error
 		launches []config.Launch
 		want     string
 	}{
-		{"linux", sandboxed, ""},
-		{"darwin", nil, ""},
-		{"darwin", elsewhere, ""},
-		{"darwin", sandboxed, "macOS"},
-		{"windows", sandboxed, "Windows"},
+		{"an engine", nil, sandboxed, ""},
+		{"no launch", refused, nil, ""},
+		{"a launch elsewhere", refused, elsewhere, ""},
+		{"a launch here", refused, sandboxed, "no containers here"},
 	} {
 		var heard told
-		warnOfLaunches(progress.With(t.Context(), &heard), test.goos, test.launches)
+		warnOfLaunches(progress.With(t.Context(), &heard), test.noEngine, test.launches)
 		text := strings.Join(heard.all, "\n")
 		if (text == "") != (test.want == "") || !strings.Contains(text, test.want) {
-			t.Errorf("%s with %d launches hears %q", test.goos, len(test.launches), text)
+			t.Errorf("%s: heard %q", test.name, text)
 		}
 	}
 }

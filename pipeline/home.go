@@ -55,6 +55,9 @@ func (h Home) layers() string       { return filepath.Join(string(h), "layers") 
 func (h Home) databases() string    { return filepath.Join(string(h), "databases") }
 func (h Home) journals() string     { return filepath.Join(string(h), "journals") }
 
+// sigstore is where what TUF says of a Sigstore's authorities is kept.
+func (h Home) sigstore() string { return filepath.Join(string(h), "sigstore") }
+
 // workspaces is where answers of Databricks workspaces are remembered.
 func (h Home) workspaces() string { return filepath.Join(string(h), "workspaces.json") }
 

@@ -16,21 +16,24 @@ import (
 // not at all where everything stands signed.
 type opening struct {
 	cfg    config.Sign
+	load   func() (*sign.Signer, error)
 	begin  sync.Once
 	done   chan struct{}
 	signer *sign.Signer
 	err    error
 }
 
-func newOpening(cfg config.Sign) *opening { return &opening{cfg: cfg, done: make(chan struct{})} }
+func newOpening(cfg config.Sign, load func() (*sign.Signer, error)) *opening {
+	return &opening{cfg: cfg, load: load, done: make(chan struct{})}
+}
 
 // start opens the key in the background. It may be called more than once.
 func (o *opening) start() {
 	o.begin.Do(func() {
 		go func() {
 			defer close(o.done)
-			o.signer, o.err = loadSigner(o.cfg)
-			if beside, found := publicBeside(o.cfg.Key); o.err == nil && found && !bytes.Equal(bytes.TrimSpace(beside), bytes.TrimSpace(o.signer.PublicPEM())) {
+			o.signer, o.err = o.load()
+			if beside, found := publicBeside(o.cfg.Key.Ref()); o.err == nil && found && !bytes.Equal(bytes.TrimSpace(beside), bytes.TrimSpace(o.signer.PublicPEM())) {
 				o.err = fmt.Errorf("%w: the public key beside %s belongs to another key: what this one signs would not verify with it", verdict.ErrUsage, o.cfg.Key)
 			}
 		}()
@@ -54,9 +57,10 @@ func (o *opening) get() (*sign.Signer, error) {
 	return o.signer, o.err
 }
 
-// public is the key that verifies what the signing key signs: from the file beside it, or else from itself.
+// public is the key that verifies what the signing key signs: from the file beside it, or else from itself; nil where no
+// key signs.
 func (o *opening) public() ([]byte, error) {
-	if pem, found := publicBeside(o.cfg.Key); found && o.cfg.Key != "" {
+	if pem, found := publicBeside(o.cfg.Key.Ref()); found && o.cfg.Key != "" {
 		return pem, nil
 	}
 	signer, err := o.get()
@@ -86,10 +90,18 @@ func (r *run) buildWhileKeyOpens(ctx context.Context) (candidate, error) {
 	return c, err
 }
 
-// loadSigner opens the configured key, or makes one that lives as long as the run.
-func loadSigner(cfg config.Sign) (*sign.Signer, error) {
-	if cfg.Key == "" {
+// loadSigner opens the configured key, makes one that lives as long as the run, or finds out whom the run may sign as.
+func (s *surroundings) loadSigner(ctx context.Context) (*sign.Signer, error) {
+	switch cfg := s.cfg.Sign; {
+	case cfg.Key == "":
 		return sign.Ephemeral()
+	case cfg.Key.Keyless():
+		root, err := s.authorities.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return sign.Keyless(ctx, root, s.token)
+	default:
+		return sign.Load(cfg.Key.Ref(), cfg.Password)
 	}
-	return sign.Load(cfg.Key, cfg.Password)
 }

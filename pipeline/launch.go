@@ -42,12 +42,14 @@ func (r *run) launch(ctx context.Context, s staged, standing standing) error {
 				continue
 			}
 			result, err := r.launchOne(ctx, s, cfg, i)
+			if result != nil { // an interrupted one, too: it may have left something behind
+				r.book.launched(result)
+			}
 			if err != nil {
 				return outcome{}, err
 			}
-			r.book.launched(result)
 			unsigned := r.testify(ctx, s, result, inputs)
-			if err := r.book.launchGate(result); err != nil {
+			if err := r.book.launchGate(result, i, len(cfg.Probes)); err != nil {
 				if unsigned != nil { // what the launch said of the image is not less true for that
 					progress.From(ctx).Warnf("How the launch ended could not be signed: %v", unsigned)
 				}
@@ -144,7 +146,7 @@ func (r *run) testify(ctx context.Context, s staged, result *launch.Result, inpu
 		l.Facts = append(l.Facts, evidence.Fact(fact))
 	}
 	for _, s := range result.Scripts {
-		l.Scripts = append(l.Scripts, evidence.Script{Name: s.Name, Digest: s.Digest, ExitCode: s.ExitCode, Elapsed: s.Elapsed.Milliseconds()})
+		l.Scripts = append(l.Scripts, evidence.Script{Name: s.Name, Digest: s.Digest, Note: s.Note, ExitCode: s.ExitCode, Elapsed: s.Elapsed.Milliseconds()})
 	}
 	for _, p := range result.Probes {
 		if p.Verdict == "" {
@@ -167,9 +169,11 @@ func (r *run) testify(ctx context.Context, s staged, result *launch.Result, inpu
 	return nil
 }
 
-// launchGate stops a candidate whose launch failed, with what failed among the findings. An inconclusive launch has none.
-func (b *book) launchGate(result *launch.Result) error {
-	found := result.Findings()
+// launchGate stops a candidate whose launch failed, with what failed among the findings, each with the field of
+// hallmark.yaml that asked for it. An inconclusive launch has none. index is the launch's in the configuration, probes how
+// many it names there.
+func (b *book) launchGate(result *launch.Result, index, probes int) error {
+	found := placed(result, index, probes)
 	b.findings(found)
 	if len(found) == 0 {
 		return result.Err()
@@ -177,6 +181,24 @@ func (b *book) launchGate(result *launch.Result) error {
 	return stopped{&verdict.Error{
 		Verdict: result.Verdict, Code: result.Code, Doing: "the launch gate stops the image", Cause: errors.New(result.Reason), Remedy: result.Remedy,
 	}}
+}
+
+// placed are the findings of a launch at its place in the configuration, those of probes at the probes'.
+func placed(result *launch.Result, index, probes int) []verdict.Finding {
+	found := result.Findings()
+	var failed []int // which probes the findings are about, in their order
+	for i, p := range result.Probes {
+		if p.Verdict == verdict.Fail {
+			failed = append(failed, i)
+		}
+	}
+	for i := range found {
+		found[i].Place.Setting = fmt.Sprintf("launch[%d]", index)
+		if result.Code == launch.CodeProbe && len(found) == len(failed) && len(result.Probes) == probes {
+			found[i].Place.Setting += fmt.Sprintf(".probes[%d]", failed[i])
+		}
+	}
+	return found
 }
 
 func (b *book) launched(result *launch.Result) {
@@ -196,6 +218,9 @@ func (b *book) launched(result *launch.Result) {
 	}
 	for _, event := range result.Events {
 		l.Events = append(l.Events, report.Event(event))
+	}
+	for _, text := range result.Notes {
+		b.note(text)
 	}
 	b.write(func(r *report.Report) { r.Launches = append(r.Launches, l) })
 }

@@ -31,10 +31,14 @@ func (r *run) launchInWorkspace(ctx context.Context, s staged, cfg config.Launch
 			return digest, err
 		},
 		Private: func(ctx context.Context) (bool, error) { return r.registry.Private(ctx, s.subject) },
-		Memory:  r.home.workspaces(),
-	}
-	if options.Credentials.Literal() {
-		r.book.note("The registry's password itself was sent to the workspace, where whoever may see the cluster can read it; a reference {{secrets/SCOPE/KEY}} is better.")
+		InImage: func(ctx context.Context, path string) (string, bool, error) {
+			contents, err := r.surroundings.read(ctx, s.image) // as a rule from the cache
+			if err != nil {
+				return "", false, err
+			}
+			return contents.FileDigest(ctx, s.image, path)
+		},
+		Memory: r.home.workspaces(),
 	}
 	target, err := databricks.New(options)
 	if err != nil {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -191,6 +192,26 @@ func TestCleanupAsksEveryWorkspace(t *testing.T) {
 	}
 	if len(swept) != 1 || swept[0].ID != "1-a" || swept[0].Action != databricks.Removed || deleted != 1 {
 		t.Errorf("%+v, %d deleted", swept, deleted)
+	}
+}
+
+// What a launch has left behind stands among the notes, which every kind of report shows.
+func TestWhatIsLeftBehindIsNoted(t *testing.T) {
+	t.Parallel()
+	const left = "The cluster c-1 could not be deleted: no answer. Run hallmark cleanup --run r-1."
+	b := newBook(nil)
+	b.launched(&launch.Result{Target: "databricks", Profile: launch.Databricks, Verdict: verdict.Pass, Notes: []string{left}})
+	for name, write := range map[string]func(io.Writer) error{
+		"text":     func(w io.Writer) error { return report.Board(w, b.report, 0, false) },
+		"JSON":     func(w io.Writer) error { return report.JSON(w, b.report) },
+		"HTML":     func(w io.Writer) error { return report.HTML(w, b.report) },
+		"Markdown": func(w io.Writer) error { return report.Markdown(w, b.report) },
+		"SARIF":    func(w io.Writer) error { return report.SARIF(w, b.report, "Dockerfile") },
+	} {
+		var text strings.Builder
+		if err := write(&text); err != nil || !strings.Contains(strings.Join(strings.Fields(text.String()), " "), left) {
+			t.Errorf("%s: %v\n%s", name, err, text.String())
+		}
 	}
 }
 

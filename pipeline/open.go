@@ -36,14 +36,16 @@ type Options struct {
 // surroundings are what the steps work with: what was asked, where things are kept, the registry. They hold no
 // result of any step.
 type surroundings struct {
-	cfg        *config.Config
-	home       Home
-	version    string
-	ci         ci.Facts
-	repository string // host/path of the image
-	registry   *registry.Client
-	local      *registry.Server // nil where no embedded registry is needed
-	ending     sync.WaitGroup   // what is being taken down while the work goes on
+	cfg     *config.Config
+	home    Home
+	version string
+	ci      ci.Facts
+	// authorities vouch for identities; they are asked for when somebody is to be trusted by name.
+	authorities *authorities
+	repository  string // host/path of the image
+	registry    *registry.Client
+	local       *registry.Server // nil where no embedded registry is needed
+	ending      sync.WaitGroup   // what is being taken down while the work goes on
 }
 
 // open prepares the surroundings for work on the image that the configuration names.
@@ -54,6 +56,7 @@ func open(ctx context.Context, cfg *config.Config, options Options) (*surroundin
 // openFor prepares the surroundings for work on any reference; the embedded registry is served if the reference is in it.
 func openFor(ctx context.Context, cfg *config.Config, options Options, reference string) (*surroundings, error) {
 	s := &surroundings{cfg: cfg, home: options.Home, version: options.Version, ci: options.CI, repository: repositoryOf(cfg.Image)}
+	s.authorities = newAuthorities(cfg.Sign.Keyless, options.Home)
 	connect := registry.Options{
 		PlainHTTP: cfg.Registry.PlainHTTP,
 		Auth:      credentials(cfg.Registry.Auth),

@@ -19,11 +19,11 @@ func (r *run) promote(ctx context.Context, s staged) error {
 		if len(r.cfg.Promote.Tags) == 0 {
 			return skip("hallmark.yaml names no golden tag"), nil
 		}
-		public, err := r.key.public()
+		trust, err := r.trust(ctx)
 		if err != nil {
 			return outcome{}, err
 		}
-		found, judged, err := r.judge(ctx, s.subject, [][]byte{public})
+		found, judged, err := r.judge(ctx, s.subject, trust)
 		if err != nil {
 			return outcome{}, err
 		}
@@ -71,8 +71,8 @@ func promoted(golden []report.Golden) outcome {
 }
 
 // judge verifies the evidence of s and asks the promotion pack about it.
-func (w *surroundings) judge(ctx context.Context, s subject.Subject, keys [][]byte) (sign.Report, check.Result, error) {
-	found, err := sign.Verify(ctx, w.registry, s, sign.Policy{Keys: keys})
+func (w *surroundings) judge(ctx context.Context, s subject.Subject, trust trust) (sign.Report, check.Result, error) {
+	found, err := sign.Verify(ctx, w.registry, s, trust.policy(0))
 	if err != nil {
 		return found, check.Result{}, err
 	}

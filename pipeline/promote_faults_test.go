@@ -118,7 +118,7 @@ func (s *stagedImage) golden(ctx context.Context) (string, error) {
 }
 
 func (s *stagedImage) tryPromotion(ctx context.Context) error {
-	_, _, err := s.surroundings.promote(ctx, s.signer, [][]byte{s.signer.PublicPEM()}, s.subject.String(), []string{"golden"})
+	_, _, err := s.surroundings.promote(ctx, s.signer, trust{keys: [][]byte{s.signer.PublicPEM()}}, s.subject.String(), []string{"golden"})
 	return err
 }
 
@@ -217,7 +217,7 @@ func (s *stagedImage) underFault(t *testing.T, fault faults.Fault) error {
 	case first == nil && golden != s.subject.Digest:
 		return fmt.Errorf("it passed, but golden points to %q", golden)
 	}
-	_, judged, err := s.judge(t.Context(), s.subject, [][]byte{s.signer.PublicPEM()})
+	_, judged, err := s.judge(t.Context(), s.subject, trust{keys: [][]byte{s.signer.PublicPEM()}})
 	if err != nil {
 		return err
 	}

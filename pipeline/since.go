@@ -33,11 +33,11 @@ func (r *run) sinceGolden(ctx context.Context, candidate subject.Subject) {
 
 // goldenFindings are what the newest signed evidence of golden says was found; nil where there is none.
 func (r *run) goldenFindings(ctx context.Context, golden subject.Subject) ([]verdict.Finding, error) {
-	public, err := r.key.public()
+	trust, err := r.trust(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := sign.Verify(ctx, r.registry, golden, sign.Policy{Keys: [][]byte{public}})
+	all, err := sign.Verify(ctx, r.registry, golden, trust.policy(0))
 	if err != nil {
 		return nil, err
 	}

@@ -20,12 +20,13 @@ type staged struct {
 	subject  subject.Subject
 	manifest registry.Manifest
 	tag      string
+	image    imageSource
 }
 
 // stage writes the manifest by digest, then signature and evidence, then the staging tag: no tag ever names what is
 // not signed.
 func (r *run) stage(ctx context.Context, c candidate, found assay, standing standing) (s staged, err error) {
-	s = staged{subject: c.subject}
+	s = staged{subject: c.subject, image: c.image}
 	err = r.book.step(ctx, stepStage, func(ctx context.Context) (outcome, error) {
 		if s.manifest, err = registry.ManifestOf(c.image); err != nil {
 			return outcome{}, fmt.Errorf("reading the candidate's manifest: %w", err)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/evidence"
@@ -33,15 +34,15 @@ func (r *run) standing(ctx context.Context, s subject.Subject) (standing, error)
 	if err != nil {
 		return standing{}, r.laterIfUnreachable(ctx, err)
 	}
-	public, err := r.key.public()
+	trust, err := r.trust(ctx)
 	if err != nil {
 		return standing{}, err
 	}
-	found, err := sign.Verify(ctx, r.registry, s, sign.Policy{Keys: [][]byte{public}, MaxAge: r.fresh()})
+	found, err := sign.Verify(ctx, r.registry, s, trust.policy(r.fresh()))
 	if err != nil {
 		return standing{}, r.laterIfUnreachable(ctx, err)
 	}
-	return standing{present: true, signed: signedBothWays(found.Signatures), evidence: found.Evidence}, nil
+	return standing{present: true, signed: r.signedAllWays(found.Signatures), evidence: found.Evidence}, nil
 }
 
 // fresh is how old evidence may be that this run builds upon: no older than the promotion allows at its end, less a
@@ -51,7 +52,14 @@ func (s *surroundings) fresh() time.Duration {
 	return limit - limit/10
 }
 
-// signedBothWays says whether the signature stands in both of its forms: a run that was cut off may have left one.
+// signedAllWays says whether the signature stands in all of its forms: a run that was cut off may have left one of two.
+func (r *run) signedAllWays(signatures []sign.Signature) bool {
+	if r.cfg.Sign.Key.Keyless() {
+		return slices.ContainsFunc(signatures, func(s sign.Signature) bool { return s.Form == "bundle" })
+	}
+	return signedBothWays(signatures)
+}
+
 func signedBothWays(signatures []sign.Signature) bool {
 	forms := map[string]bool{}
 	for _, signature := range signatures {

@@ -60,7 +60,7 @@ func TestLaunchable(t *testing.T) {
 
 // opened is a key that need not be opened any more.
 func opened(signer *sign.Signer) *opening {
-	o := newOpening(config.Sign{})
+	o := newOpening(config.Sign{}, sign.Ephemeral)
 	o.begin.Do(func() { o.signer = signer; close(o.done) })
 	return o
 }

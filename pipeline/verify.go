@@ -17,8 +17,10 @@ import (
 
 // VerifyOptions say what to verify with.
 type VerifyOptions struct {
-	// Keys are files of public keys in PEM; none: the one that belongs to the configuration's signing key.
-	Keys []string
+	// Keys are files of public keys in PEM, Identities who counts by certificate. With any of them, nobody else counts; with
+	// none, those of sign.trust and the configuration's own signing key.
+	Keys       []string
+	Identities []sign.Identity
 	// MaxAge is how old evidence may be; 0: any age.
 	MaxAge time.Duration
 	// Promoted demands of a tag that its last recorded promotion put it where it is.
@@ -42,11 +44,11 @@ func Verify(ctx context.Context, cfg *config.Config, options Options, ref string
 		return nil, err
 	}
 	defer s.close()
-	keys, err := s.trusted(with.Keys)
+	trust, err := s.trusted(ctx, with)
 	if err != nil {
 		return nil, err
 	}
-	v, found, err := s.verify(ctx, ref, keys, with.MaxAge)
+	v, found, err := s.verify(ctx, ref, trust, with.MaxAge)
 	switch {
 	case with.Promoted && errors.Is(err, registry.ErrNotFound):
 		v = &report.Verification{Version: report.Version, Ref: ref, Checked: time.Now()}
@@ -60,14 +62,14 @@ func Verify(ctx context.Context, cfg *config.Config, options Options, ref string
 	return v, err
 }
 
-// verify judges what ref names by evidence that one of keys has signed, at most maxAge old (0: any age).
-func (s *surroundings) verify(ctx context.Context, ref string, keys [][]byte, maxAge time.Duration) (*report.Verification, sign.Report, error) {
+// verify judges what ref names by evidence that somebody trusted has signed, at most maxAge old (0: any age).
+func (s *surroundings) verify(ctx context.Context, ref string, trust trust, maxAge time.Duration) (*report.Verification, sign.Report, error) {
 	none := sign.Report{}
 	subject, err := s.lookUp(ctx, ref)
 	if err != nil {
 		return nil, none, err
 	}
-	found, err := sign.Verify(ctx, s.registry, subject, sign.Policy{Keys: keys})
+	found, err := sign.Verify(ctx, s.registry, subject, trust.policy(0))
 	if err != nil {
 		return nil, none, err
 	}
@@ -114,25 +116,25 @@ func Promote(ctx context.Context, cfg *config.Config, options Options, ref strin
 	if cfg.Sign.Key == "" {
 		return nil, nil, fmt.Errorf("%w: a promotion is recorded as signed evidence, and sign.key names no key", verdict.ErrUsage)
 	}
-	signer, err := loadSigner(cfg.Sign)
-	if err != nil {
-		return nil, nil, err
-	}
 	ref = repositoryOf(ref)
 	s, err := openFor(ctx, cfg, options, ref)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer s.close()
-	keys, err := s.trusted(with.Keys)
+	signer, err := s.loadSigner(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	return s.promote(ctx, signer, keys, ref, cfg.Promote.Tags)
+	trust, err := s.trustedBy(ctx, with, signer)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.promote(ctx, signer, trust, ref, cfg.Promote.Tags)
 }
 
-func (s *surroundings) promote(ctx context.Context, signer *sign.Signer, keys [][]byte, ref string, tags []string) ([]report.Golden, *report.Verification, error) {
-	verified, found, err := s.verify(ctx, ref, keys, time.Duration(s.cfg.Promote.MaxAge))
+func (s *surroundings) promote(ctx context.Context, signer *sign.Signer, trust trust, ref string, tags []string) ([]report.Golden, *report.Verification, error) {
+	verified, found, err := s.verify(ctx, ref, trust, time.Duration(s.cfg.Promote.MaxAge))
 	if err != nil {
 		return nil, nil, err
 	}

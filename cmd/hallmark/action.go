@@ -158,7 +158,7 @@ func (s *step) present(rep *report.Report) {
 		s.told.findings(rep, s.cfg)
 		s.told.broken(rep, s.cfg)
 	}
-	s.told.end(rep)
+	s.told.end(rep, s.cfg)
 	if s.in.summary {
 		s.told.summary(rep)
 	}

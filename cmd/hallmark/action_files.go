@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 
+	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 )
 
@@ -14,7 +16,7 @@ var fileOutputs = map[string]struct{ kind, name string }{
 	"sbom":   {"cyclonedx", "sbom.cdx.json"},
 }
 
-// files writes the reports where the inputs want them, and those that outputs name otherwise into the runner's folder for
+// files writes the reports where the inputs or the configuration want them, and those that outputs name otherwise into the runner's folder for
 // what does not outlive the job, where the steps after this one may read them whoever they run as.
 func (s *step) files(rep *report.Report) {
 	s.written = map[string]string{}
@@ -22,7 +24,7 @@ func (s *step) files(rep *report.Report) {
 		if made.kind == "sarif" && rep.Unfinished() != "" {
 			continue // code scanning would close the alerts of everything that was not looked at
 		}
-		path := s.in.files[made.kind]
+		path := cmp.Or(s.in.files[made.kind], s.cfg.Reports.File(made.kind))
 		if path == "" {
 			path = filepath.Join(s.ownFolder(), made.name)
 		}
@@ -39,9 +41,22 @@ func (s *step) files(rep *report.Report) {
 	if rep.Path != s.written["report"] {
 		rep.Path = ""
 	}
-	if path := s.in.files["junit"]; path != "" {
-		s.write(reportFile{"junit", path}, rep)
+	for _, kind := range config.ReportKinds() {
+		path := cmp.Or(s.in.files[kind], s.cfg.Reports.File(kind))
+		if path != "" && !isOutput(kind) {
+			s.write(reportFile{kind, path}, rep)
+		}
 	}
+}
+
+// isOutput says whether an output names the report, which is written with or without a path of its own.
+func isOutput(kind string) bool {
+	for _, made := range fileOutputs {
+		if made.kind == kind {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *step) write(file reportFile, rep *report.Report) bool {

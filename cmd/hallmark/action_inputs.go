@@ -168,15 +168,9 @@ func (s *step) load() (err error) {
 	if s.options, err = s.app.options(); err != nil {
 		return err
 	}
-	s.options.CI, s.options.RunID, s.options.Compare = s.facts, pipeline.NewRunID(), true
-	if s.options.Skip, err = pipeline.Skipping(s.in.only, s.in.skip); err != nil {
+	s.options.RunID = pipeline.NewRunID()
+	if err := limit(s.cfg, &s.options, s.facts, s.in.only, s.in.skip); err != nil {
 		return err
-	}
-	if reason := s.facts.MayNotWrite(); reason != "" {
-		s.options.Skip = pipeline.GatesOnly(reason)
-		if err := pipeline.Restrict(s.cfg, reason, s.facts.Workspace); err != nil {
-			return err
-		}
 	}
 	s.told.state("home", string(s.options.Home))
 	s.told.state("engine", s.cfg.Engine.Root)

@@ -107,7 +107,7 @@ func (t *teller) place(f verdict.Finding, cfg *config.Config) (file string, line
 		}
 	}
 	if f.Gate == "launch" {
-		return t.configured(cfg, "launch")
+		return t.configured(cfg, cmp.Or(f.Place.Setting, "launch"))
 	}
 	if t.elsewhere {
 		return "", 0
@@ -174,12 +174,18 @@ func ending(code int) string {
 	return cmp.Or(words[code], "fail")
 }
 
-// end shows how the run ended, where that is no pass.
-func (t *teller) end(rep *report.Report) {
+// end shows how the run ended, where that is no pass: at the launch that came to no verdict, if one did.
+func (t *teller) end(rep *report.Report, cfg *config.Config) {
 	if rep.ExitCode == verdict.ExitPass {
 		return
 	}
 	n := ci.Annotation{Level: ci.Error, Title: "Hallmark: " + ending(rep.ExitCode), Message: rep.Headline}
+	for _, l := range rep.Launches {
+		at := slices.IndexFunc(cfg.Launch, func(c config.Launch) bool { return string(c.Target) == l.Target && string(c.Profile) == l.Profile })
+		if l.Verdict == verdict.Inconclusive && at >= 0 {
+			n.File, n.Line = t.configured(cfg, fmt.Sprintf("launch[%d]", at))
+		}
+	}
 	if rep.Next != "" {
 		n.Message += "\n" + rep.Next
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -93,3 +94,27 @@ func TestInputs(t *testing.T) {
 func upper(name string) string { return string(bytes.ToUpper([]byte(name))) }
 
 func same(a, b inputs) bool { return reflect.DeepEqual(a, b) }
+
+// TestDocumentedApproval: the workflow in the docs is the one that test/real runs.
+func TestDocumentedApproval(t *testing.T) {
+	t.Parallel()
+	run, err := os.ReadFile("../../test/real/testdata/action/approval.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for line := range strings.Lines(string(run)) {
+		if !strings.HasSuffix(line, "# only in the test\n") {
+			want.WriteString(strings.Replace(line, "uses: ./ # hallmark-ci/hallmark@COMMIT", "uses: hallmark-ci/hallmark@COMMIT", 1))
+		}
+	}
+	docs, err := os.ReadFile("../../docs/github-action.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(docs), "<!-- approval -->\n")
+	got, _, found := strings.Cut(rest, "<!-- end of approval -->")
+	if block := "```yaml\n" + want.String() + "```\n"; !found || got != block {
+		t.Errorf("docs/github-action.md holds\n%s\nand the tests run\n%s", got, block)
+	}
+}

@@ -167,7 +167,7 @@ func (s *step) promote(ctx context.Context) (*report.Report, error) {
 	if len(golden) > 0 {
 		rep.Headline += ": " + golden[0].Ref
 	}
-	return through(rep, verdict.Pass, verdict.Plural(len(golden), "tag")+" point to it", nil)
+	return through(rep, verdict.Pass, "golden under "+verdict.Plural(len(golden), "tag"), nil)
 }
 
 // keepBill leaves the bill of materials where a run does.

@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) promoteCommand() *cobra.Command {
-	var with pipeline.VerifyOptions
+	var flags verifyFlags
 	var tags []string
 	command := &cobra.Command{
 		Use:   "promote IMAGE",
@@ -32,7 +32,7 @@ promotion that put it there is recorded, nothing is written.`,
 			if err != nil {
 				return err
 			}
-			var sets []string
+			sets := flags.sets()
 			if len(tags) > 0 {
 				sets = append(sets, list("promote.tags", tags))
 			}
@@ -43,7 +43,7 @@ promotion that put it there is recorded, nothing is written.`,
 			var golden []report.Golden
 			var verified *report.Verification
 			err = a.watched(cmd.Context(), cfg.Image, func(ctx context.Context) error {
-				golden, verified, err = pipeline.Promote(ctx, cfg, options, args[0], with)
+				golden, verified, err = pipeline.Promote(ctx, cfg, options, args[0], flags.options())
 				return err
 			})
 			switch {
@@ -55,7 +55,7 @@ promotion that put it there is recorded, nothing is written.`,
 			return err
 		},
 	}
-	addVerifyFlags(command, &with)
+	flags.add(command)
 	command.Flags().StringArrayVar(&tags, "tag", nil, "golden tag to move (repeatable; replaces promote.tags)")
 	return command
 }

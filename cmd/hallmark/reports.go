@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -43,6 +44,17 @@ func reportFiles(words []string) ([]reportFile, error) {
 		files = append(files, reportFile{kind, path})
 	}
 	return files, nil
+}
+
+// withConfigured are the reports that were asked for by hand, and those that the configuration asks for of other kinds.
+func withConfigured(asked []reportFile, cfg *config.Config) []reportFile {
+	files := slices.Clone(asked)
+	for _, kind := range config.ReportKinds() {
+		if path := cfg.Reports.File(kind); path != "" && !slices.ContainsFunc(asked, func(f reportFile) bool { return f.kind == kind }) {
+			files = append(files, reportFile{kind, path})
+		}
+	}
+	return files
 }
 
 // errNoBill says that a run has no bill of materials: it ended before its scan was through.

@@ -16,7 +16,7 @@ import (
 
 func (a *app) runCommand() *cobra.Command {
 	var build buildFlags
-	var reports []string
+	var reports, only, skip []string
 	command := &cobra.Command{
 		Use:   "run [FOLDER]",
 		Short: "Take the image from its Dockerfile to its golden tag",
@@ -31,7 +31,7 @@ What has valid signed evidence for the same digest, packs, database and settings
 			if err != nil {
 				return err
 			}
-			files, err := reportFiles(reports)
+			asked, err := reportFiles(reports)
 			if err != nil {
 				return err
 			}
@@ -45,7 +45,7 @@ What has valid signed evidence for the same digest, packs, database and settings
 			if err != nil {
 				return here.refused(err)
 			}
-			if err := here.limit(cfg, &options); err != nil {
+			if err := limit(cfg, &options, facts, only, skip); err != nil {
 				return here.refused(err)
 			}
 			var result *report.Report
@@ -56,7 +56,7 @@ What has valid signed evidence for the same digest, packs, database and settings
 			if result == nil {
 				return here.refused(err)
 			}
-			for _, file := range files {
+			for _, file := range withConfigured(asked, cfg) {
 				if err := writeReport(file, *result, relative(facts.Workspace, dockerfile(cfg)), options.Home.Bill(result.RunID)); err != nil {
 					result.Notes = append(result.Notes, "A report is missing: "+plainly(err))
 				}
@@ -73,6 +73,8 @@ What has valid signed evidence for the same digest, packs, database and settings
 		},
 	}
 	build.add(command)
+	command.Flags().StringSliceVar(&only, "only", nil, "only these steps and what they need, separated by commas")
+	command.Flags().StringSliceVar(&skip, "skip", nil, "all but these steps, separated by commas; launch,promote ends at the staging tag")
 	command.Flags().StringArrayVar(&reports, "report", nil, "KIND=FILE, a report of the run: "+strings.Join(slices.Sorted(maps.Keys(reportKinds)), ", ")+" (repeatable)")
 	return command
 }

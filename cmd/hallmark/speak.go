@@ -77,14 +77,29 @@ func (c *inCI) masking() func() {
 	return func() { secret.Announce(nil) }
 }
 
-// limit takes out of a run what it may not do here.
-func (c *inCI) limit(cfg *config.Config, options *pipeline.Options) error {
-	options.CI, options.Compare = c.facts, c.facts.System != ci.None
-	if reason := c.facts.MayNotWrite(); reason != "" {
+// limit leaves out of a run what it was told to, in place of what the configuration says, and what it may not do where it
+// runs.
+func limit(cfg *config.Config, options *pipeline.Options, facts ci.Facts, only, skip []string) (err error) {
+	options.CI, options.Compare = facts, facts.System != ci.None
+	if len(only)+len(skip) == 0 {
+		only, skip = stepNames(cfg.Run.Only), stepNames(cfg.Run.Skip)
+	}
+	if options.Skip, err = pipeline.Skipping(only, skip); err != nil {
+		return err
+	}
+	if reason := facts.MayNotWrite(); reason != "" {
 		options.Skip = pipeline.GatesOnly(reason)
-		return pipeline.Restrict(cfg, reason, c.facts.Workspace)
+		return pipeline.Restrict(cfg, reason, facts.Workspace)
 	}
 	return nil
+}
+
+func stepNames(steps []config.Step) []string {
+	names := make([]string, len(steps))
+	for i, step := range steps {
+		names[i] = string(step)
+	}
+	return names
 }
 
 // watched shows progress in sections, where it is shown as lines at all.
@@ -114,7 +129,7 @@ func (c *inCI) present(rep *report.Report, cfg *config.Config) {
 	c.says.Close()
 	c.told.findings(rep, cfg)
 	c.told.broken(rep, cfg)
-	c.told.end(rep)
+	c.told.end(rep, cfg)
 	for _, o := range rep.Outputs() {
 		c.says.Output(o.Name, o.Value)
 	}

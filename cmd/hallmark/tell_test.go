@@ -26,6 +26,10 @@ scan:
     - {id: CVE-2026-1, reason: an example, owner: the tests, until: 2020-01-02}
 launch:
   - probes: [{http: {port: 8000}}]
+  - profile: spark
+    probes:
+      - spark-pi: 2
+      - run: {args: [id]}
 `
 
 // told is what the log of GitHub's runner gets.
@@ -60,6 +64,8 @@ func TestPlaces(t *testing.T) {
 		"an expired waiver": {verdict.Finding{Gate: "check", Waiver: expired("base.user", "2020-01-01")}, false, "file=hallmark.yaml,line=7,"},
 		"an expired ignore": {verdict.Finding{ID: "CVE-2026-1", Gate: "scan", Waiver: expired("CVE-2026-1", "2020-01-02")}, false, "file=hallmark.yaml,line=10,"},
 		"a launch":          {verdict.Finding{Gate: "launch"}, false, "file=hallmark.yaml,line=12,"},
+		"the second launch": {verdict.Finding{Gate: "launch", Place: verdict.Place{Setting: "launch[1]"}}, false, "file=hallmark.yaml,line=13,"},
+		"its second probe":  {verdict.Finding{Gate: "launch", Place: verdict.Place{Setting: "launch[1].probes[1]"}}, false, "file=hallmark.yaml,line=16,"},
 		"evidence":          {verdict.Finding{Gate: "promote"}, false, "::error title="},
 	} {
 		c.finding.Blocking, c.finding.Severity, c.finding.Message = true, verdict.High, "a message"
@@ -86,7 +92,7 @@ func TestNoMoreThanGitHubTakes(t *testing.T) {
 	}
 	lines := told(t, false, func(to *teller, cfg *config.Config) {
 		to.findings(rep, cfg)
-		to.end(rep)
+		to.end(rep, cfg)
 	})
 	counts := map[string]int{}
 	for _, line := range lines {

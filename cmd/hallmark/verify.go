@@ -2,40 +2,45 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hallmark-ci/hallmark/pipeline"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
+	"github.com/hallmark-ci/hallmark/pipeline/sign"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
-	var with pipeline.VerifyOptions
+	var flags verifyFlags
 	command := &cobra.Command{
 		Use:   "verify IMAGE",
 		Short: "Verify the signature and every piece of evidence of an image",
 		Long: `Check who signed an image and what evidence about it is signed, and whether the promotion policy is
-satisfied by it. Nobody but the image's registry is asked: no transparency log, no certificate authority.
-A name without a registry host is one of the embedded registry.
+satisfied by it. With keys nobody but the image's registry is asked; with identities, the Sigstore's TUF
+repository once a day for the certificates of its authorities, unless --trusted-root names a file that
+holds them. A name without a registry host is one of the embedded registry.
 
 With --promoted, a tag must stand where its last promotion put it: an image that is signed and passed everything, but
 was never promoted to this tag, or was replaced since, fails.`,
 		Example: `  hallmark verify --key hallmark.pub registry.example.com/platform/spark:golden
-  hallmark verify --key hallmark.pub spark:golden --max-age 720h --promoted`,
+  hallmark verify --key hallmark.pub spark:golden --max-age 720h --promoted
+  hallmark verify ghcr.io/octo/spark:golden --issuer https://token.actions.githubusercontent.com \
+    --identity https://github.com/octo/spark/.github/workflows/golden.yml@refs/heads/main`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asJSON, err := a.wantsJSON()
 			if err != nil {
 				return err
 			}
-			cfg, options, err := a.project(nil)
+			cfg, options, err := a.project(nil, flags.sets()...)
 			if err != nil {
 				return err
 			}
 			var result *report.Verification
 			err = a.watched(cmd.Context(), cfg.Image, func(ctx context.Context) error {
-				result, err = pipeline.Verify(ctx, cfg, options, args[0], with)
+				result, err = pipeline.Verify(ctx, cfg, options, args[0], flags.options())
 				return err
 			})
 			if err != nil {
@@ -47,14 +52,47 @@ was never promoted to this tag, or was replaced since, fails.`,
 			return ended{result.ExitCode}
 		},
 	}
-	addVerifyFlags(command, &with)
-	command.Flags().DurationVar(&with.MaxAge, "max-age", time.Duration(0), "how old evidence may be, for example 720h; 0: any age")
-	command.Flags().BoolVar(&with.Promoted, "promoted", false, "fail where the last signed promotion of this tag did not put it where it is")
+	flags.add(command)
+	command.Flags().DurationVar(&flags.with.MaxAge, "max-age", time.Duration(0), "how old evidence may be, for example 720h; 0: any age")
+	command.Flags().BoolVar(&flags.with.Promoted, "promoted", false, "fail where the last signed promotion of this tag did not put it where it is")
 	return command
 }
 
-func addVerifyFlags(command *cobra.Command, with *pipeline.VerifyOptions) {
-	command.Flags().StringArrayVar(&with.Keys, "key", nil, "file with a public key whose signatures count (repeatable; default: that of sign.key)")
+// verifyFlags say whose signatures count.
+type verifyFlags struct {
+	with pipeline.VerifyOptions
+	who  sign.Identity
+	root string // file
+}
+
+func (f *verifyFlags) add(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringArrayVar(&f.with.Keys, "key", nil, "file with a public key whose signatures count (repeatable; without it and an identity: those of sign.trust and sign.key)")
+	flags.StringVar(&f.who.Name, "identity", "", "who counts by certificate: a workflow at a branch, or a mail address; with --issuer")
+	flags.StringVar(&f.who.NameRegexp, "identity-regexp", "", "pattern for the identity instead, which must match all of it")
+	flags.StringVar(&f.who.Issuer, "issuer", "", "who issues the identity's tokens: https://token.actions.githubusercontent.com")
+	flags.StringVar(&f.who.IssuerRegexp, "issuer-regexp", "", "pattern for the issuer instead, which must match all of it")
+	flags.StringVar(&f.root, "trusted-root", "", "file with the authorities that vouch for identities (trusted_root.json; default: by TUF)")
+}
+
+func (f *verifyFlags) options() pipeline.VerifyOptions {
+	with := f.with
+	if f.who != (sign.Identity{}) {
+		with.Identities = []sign.Identity{f.who}
+	}
+	return with
+}
+
+// sets are the flags that stand in place of configuration.
+func (f *verifyFlags) sets() []string {
+	if f.root == "" {
+		return nil
+	}
+	root, err := filepath.Abs(f.root)
+	if err != nil {
+		root = f.root
+	}
+	return []string{"sign.keyless.trusted_root=" + root}
 }
 
 func (a *app) showVerification(v *report.Verification, asJSON bool) error {

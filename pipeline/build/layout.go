@@ -80,17 +80,7 @@ func replace(path string, body []byte) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, body) {
 		return nil
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name()) // no longer there once renamed
-	_, err = file.Write(body)
-	err = errors.Join(err, file.Chmod(0o644), file.Close())
-	if err != nil {
-		return err
-	}
-	return lock.Replace(file.Name(), path)
+	return lock.Write(path, 0o644, body)
 }
 
 // newBlob is a blob that is being written; its name is known at the end.

@@ -2,7 +2,6 @@ package ci
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
-	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // GitHub's limits: of an annotation's message and title, and of a step's summary, in bytes.
@@ -147,20 +145,3 @@ func (g *gitHub) SaveState(name, value string) {
 func (g *gitHub) Finish(bool, string) { g.Close() }
 
 func (g *gitHub) Err() error { return errors.Join(g.guard.Flush(), g.err) }
-
-// GitHubToken asks the runner for an identity token for audience, which the workflow must allow with the permission
-// id-token: write. It is masked.
-func GitHubToken(ctx context.Context, env Env, audience string) (string, error) {
-	token, err := actions.New(actions.WithWriter(io.Discard), actions.WithGetenv(actions.GetenvFunc(env))).GetIDToken(ctx, audience)
-	if missing := (*actions.EnvMissingError)(nil); errors.As(err, &missing) {
-		return "", fmt.Errorf("%w: asking the runner for an identity token: %s is not set. Give the job the permission id-token: write", verdict.ErrUsage, missing.Name)
-	}
-	if err != nil {
-		return "", &verdict.Error{
-			Verdict: verdict.Inconclusive, Code: "ci.token", Doing: "asking the runner for an identity token for", Object: audience,
-			Cause: errors.New(foreign.Line(err.Error())), Remedy: "Run the job again",
-		}
-	}
-	secret.Mask(token)
-	return token, nil
-}

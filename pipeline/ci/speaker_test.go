@@ -2,11 +2,8 @@ package ci
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,9 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/hallmark-ci/hallmark/pipeline/secret"
-	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -221,32 +215,5 @@ func TestFilesThatCannotBeWritten(t *testing.T) {
 	says.Output("digest", "x")
 	if err := says.Err(); err == nil || !strings.Contains(err.Error(), "GITHUB_OUTPUT") {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestGitHubToken(t *testing.T) {
-	t.Parallel()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer request-token" || r.URL.Query().Get("audience") != "sigstore" {
-			w.WriteHeader(http.StatusForbidden)
-			fmt.Fprint(w, "no\n::error::evil")
-			return
-		}
-		fmt.Fprint(w, `{"value": "the-identity-token"}`)
-	}))
-	defer server.Close()
-	asked := map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": server.URL + "/token?x=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token"}
-	token, err := GitHubToken(context.Background(), env(asked), "sigstore")
-	if err != nil || token != "the-identity-token" {
-		t.Fatalf("%q, %v", token, err)
-	}
-	if shown := secret.Redact("a the-identity-token b"); shown != "a *** b" {
-		t.Errorf("the token is not masked: %s", shown)
-	}
-	if _, err := GitHubToken(context.Background(), env(asked), "elsewhere"); verdict.OfError(err) != verdict.Inconclusive || strings.Contains(err.Error(), "\n") {
-		t.Errorf("refused: %v", err)
-	}
-	if _, err := GitHubToken(context.Background(), env(nil), "sigstore"); verdict.ExitCodeOf(err) != verdict.ExitUsage || !strings.Contains(err.Error(), "id-token: write") {
-		t.Errorf("without permission: %v", err)
 	}
 }

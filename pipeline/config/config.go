@@ -24,6 +24,8 @@ type Config struct {
 	Sign     Sign     `yaml:"sign" doc:"Who signs the image and its evidence."`
 	Launch   []Launch `yaml:"launch" doc:"Where the image is launched before it may become golden. An empty list launches nothing; one launch for each target and profile."`
 	Promote  Promote  `yaml:"promote" doc:"Which tags become golden, and on what evidence."`
+	Run      Steps    `yaml:"run" doc:"Which of its steps a run takes. The flags --only and --skip, and the action's inputs of these names, stand in place of both."`
+	Reports  Reports  `yaml:"reports" doc:"Files for reports of a run, beside those that it keeps in Hallmark's data folder. --report KIND=FILE, and the action's inputs, stand in place of the one of their kind."`
 	Registry Registry `yaml:"registry" doc:"How registries are reached."`
 	Engine   Engine   `yaml:"engine" doc:"What builds the image and runs it in the sandbox."`
 
@@ -67,13 +69,6 @@ type Build struct {
 type Cache struct {
 	From []string `yaml:"from" format:"cache" doc:"Caches to read: type=registry,ref=REFERENCE or type=local,src=FOLDER." example:"['type=registry,ref=registry.example.com/cache/spark']"`
 	To   []string `yaml:"to" format:"cache" doc:"Caches to write: type=registry,ref=REFERENCE or type=local,dest=FOLDER." example:"['type=local,dest=.cache']"`
-}
-
-// Sign says who signs.
-type Sign struct {
-	Key      secret.Ref `yaml:"key" doc:"The private key, in cosign's encrypted format (hallmark key new makes one). Empty: a key that lives in memory for this run alone, which is enough to try Hallmark and worth nothing to anyone else." example:"file:hallmark.key"`
-	Password secret.Ref `yaml:"password" doc:"The password of the key; without it the key must have none." example:"env:HALLMARK_KEY_PASSWORD"`
-	Tags     bool       `yaml:"tags" doc:"Also attach evidence under cosign's older tags (sha256-….att), for verifiers that do not read OCI referrers. The signature (sha256-….sig) is always attached both ways."`
 }
 
 // Promote says which tags become golden, and on what evidence.

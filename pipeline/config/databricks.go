@@ -60,22 +60,33 @@ func (d *decoder) expectation(path, matches string, exit int) {
 	}
 }
 
-// optionWord is what pip would take for an option of its own.
-var optionWord = regexp.MustCompile(`^-|^\s*$`)
-
 func (d *decoder) validatePip(path string, p Pip) {
-	wheel := strings.HasSuffix(p.From, ".whl")
 	switch {
 	case d.failed(path) || d.failed(path+".from"):
 	case strings.Contains(p.From, "://"):
 		d.refuse(path+".from", "is an address, and the sandbox has no network", "download the wheels into a folder and name that")
 	case strings.TrimSpace(p.From) == "":
 		d.refuse(path+".from", "is empty", "name a wheel, or a folder of wheels and what to install of it")
+	default:
+		d.validateWheels(path, p)
+	}
+	d.validatePackages(path, p)
+}
+
+// validateWheels looks at what is installed where from is written: a wheel, or packages of a folder.
+func (d *decoder) validateWheels(path string, p Pip) {
+	switch wheel := strings.HasSuffix(p.From, ".whl"); {
 	case !wheel && len(p.Packages) == 0:
 		d.refuse(path, "does not say what to install", "name a wheel (.whl) in from, or add packages: [NAME]")
 	case wheel && len(p.Packages) > 0:
 		d.refuse(path+".packages", "stand beside a wheel, which is the package", "leave them out, or let from name the folder")
 	}
+}
+
+// optionWord is what pip would take for an option of its own.
+var optionWord = regexp.MustCompile(`^-|^\s*$`)
+
+func (d *decoder) validatePackages(path string, p Pip) {
 	for i, name := range p.Packages {
 		if optionWord.MatchString(name) {
 			d.refuse(fmt.Sprintf("%s.packages[%d]", path, i), fmt.Sprintf("%q is no package", name), "write a name, or a name with a version: tool==1.0")

@@ -222,6 +222,11 @@ func (d *decoder) scalar(path string, n *yaml.Node, s *shape, v reflect.Value) {
 			err = errors.New(strings.TrimPrefix(err.Error(), "usage: "))
 			d.conceal(n)
 		}
+	case s.typ == reflect.TypeFor[SigningKey]():
+		v.SetString(n.Value)
+		if err = SigningKey(n.Value).check(); err != nil {
+			d.conceal(n)
+		}
 	case s.typ == reflect.TypeFor[PullSecret]():
 		v.SetString(n.Value)
 		if err = PullSecret(n.Value).check(); err != nil {

@@ -30,6 +30,7 @@ func Defaults() Config {
 				MaxAge: Duration(48 * time.Hour),
 			},
 		},
+		Sign:   Sign{Keyless: Keyless{Audience: "sigstore", RekorVersion: 1}},
 		Launch: []Launch{defaultLaunch()},
 		Promote: Promote{
 			Tags:   []string{"golden"},

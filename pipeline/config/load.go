@@ -115,6 +115,7 @@ func parse(body []byte, shown, file, dir string, env, sets []string) (*Config, e
 	cfg.File, cfg.Dir = file, dir
 	d.decode("", tree, root(), reflect.ValueOf(&cfg).Elem(), 0)
 	cfg.derive(func(path string) bool { return d.nodes[path] != nil })
+	d.deriveParams(&cfg)
 	if !d.full {
 		d.validate(&cfg)
 		d.strays(&cfg, env)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -36,9 +37,18 @@ func (c *Config) resolve() {
 	if file, found := strings.CutPrefix(c.Scan.Database.From, "file:"); found {
 		c.Scan.Database.From = "file:" + absolute(c.Dir, file)
 	}
-	for _, path := range []*string{&c.Scan.Database.File, &c.Registry.Root, &c.Engine.Root} {
+	paths := []*string{&c.Scan.Database.File, &c.Registry.Root, &c.Engine.Root, &c.Sign.Keyless.TrustedRoot, &c.Sign.Keyless.TUFRoot}
+	for i := range c.Sign.Trust {
+		paths = append(paths, &c.Sign.Trust[i].Key)
+	}
+	for _, path := range paths {
 		if *path != "" {
 			*path = absolute(c.Dir, *path)
+		}
+	}
+	for _, kind := range ReportKinds() {
+		if file := c.Reports.file(kind); *file != "" {
+			*file = absolute(c.Dir, *file)
 		}
 	}
 	each(reflect.ValueOf(c).Elem(), func(ref secret.Ref) secret.Ref {
@@ -75,6 +85,52 @@ func (l *Launch) resolve(dir string) {
 	}
 }
 
+// Reads are the files and folders of this machine that a build, the rules and the scan are told to read, by the key that
+// names each.
+func (c *Config) Reads() map[string]string {
+	reads := map[string]string{"build.context": c.Build.Context, "build.dockerfile": c.Build.Dockerfile}
+	for name, value := range c.Build.Contexts {
+		if layout, isLayout := strings.CutPrefix(value, layoutScheme); isLayout {
+			reads["build.contexts."+name], _, _ = strings.Cut(layout, "@")
+		} else if !scheme.MatchString(value) {
+			reads["build.contexts."+name] = value
+		}
+	}
+	for i, pack := range c.Check.Packs {
+		if isFolder(pack) {
+			reads[fmt.Sprintf("check.packs[%d]", i)] = pack
+		}
+	}
+	for i, document := range c.Scan.VEX {
+		reads[fmt.Sprintf("scan.vex[%d]", i)] = document
+	}
+	if file, isFile := strings.CutPrefix(c.Scan.Database.From, "file:"); isFile {
+		reads["scan.database.from"] = file
+	}
+	if c.Scan.Database.File != "" {
+		reads["scan.database.file"] = c.Scan.Database.File
+	}
+	for i, cache := range c.Build.Cache.From {
+		for part := range strings.SplitSeq(cache, ",") {
+			if src, isSource := strings.CutPrefix(part, "src="); isSource {
+				reads[fmt.Sprintf("build.cache.from[%d]", i)] = src
+			}
+		}
+	}
+	return reads
+}
+
+// Writes are the files of this machine that a run is told to write, by the key that names each.
+func (c *Config) Writes() map[string]string {
+	writes := map[string]string{}
+	for _, kind := range ReportKinds() {
+		if path := c.Reports.File(kind); path != "" {
+			writes["reports."+strings.ReplaceAll(kind, "-", "_")] = path
+		}
+	}
+	return writes
+}
+
 // absolute is path as seen from dir.
 func absolute(dir, path string) string {
 	if !filepath.IsAbs(path) {
@@ -88,12 +144,15 @@ func isFolder(pack string) bool {
 	return strings.ContainsAny(pack, `/\`) || strings.HasPrefix(pack, ".")
 }
 
+// layoutScheme begins a context that is an OCI layout in a folder of this machine.
+const layoutScheme = "oci-layout://"
+
 var scheme = regexp.MustCompile(`^([a-z][a-z0-9+.-]*://|git@)`)
 
 // contextPath resolves what a named context points to where that is a folder.
 func contextPath(dir, value string) string {
-	if layout, found := strings.CutPrefix(value, "oci-layout://"); found {
-		return "oci-layout://" + absolute(dir, layout)
+	if layout, found := strings.CutPrefix(value, layoutScheme); found {
+		return layoutScheme + absolute(dir, layout)
 	}
 	if scheme.MatchString(value) {
 		return value
@@ -118,6 +177,10 @@ func each(v reflect.Value, change func(secret.Ref) secret.Ref) {
 	case v.Type() == reflect.TypeFor[secret.Ref]():
 		if v.String() != "" {
 			v.SetString(string(change(secret.Ref(v.String()))))
+		}
+	case v.Type() == reflect.TypeFor[SigningKey]():
+		if key := SigningKey(v.String()); key != "" && !key.Keyless() {
+			v.SetString(string(change(key.Ref())))
 		}
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {

@@ -45,7 +45,8 @@ func TestReferenceIsInStep(t *testing.T) {
 var onlyLoad = map[string]bool{
 	"contradictions": true, "duplicates": true, "image-tag": true, "image-digest": true, "image-scheme": true, "image-case": true,
 	"yaml-indent": true, "yaml-tab": true, "yaml-colon": true, "documents": true, "alias-cycle": true, "alias-bomb": true, "not-utf8": true,
-	"tags-and-merge": true, "databricks-probes": true, "launches": true,
+	"tags-and-merge": true, "databricks-probes": true, "launches": true, "sign": true, "reports-twice": true,
+	"agree-runtime": true, "agree-nfs-missing": true, "agree-nfs-true": true, "agree-nfs-asked": true,
 }
 
 // TestSchemaAgrees reads the examples with the schema and with Load: what Load takes the schema takes, and what is

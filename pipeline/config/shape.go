@@ -152,7 +152,7 @@ func (s *shape) scalar() bool { return s.kind >= text && s.kind <= number }
 
 // secret says that the value tells where a secret is.
 func (s *shape) secret() bool {
-	return s.typ == reflect.TypeFor[secret.Ref]() || s.typ == reflect.TypeFor[PullSecret]()
+	return s.typ == reflect.TypeFor[secret.Ref]() || s.typ == reflect.TypeFor[PullSecret]() || s.typ == reflect.TypeFor[SigningKey]()
 }
 
 // inner is the shape of what a collection holds; anything holds anything.

@@ -19,7 +19,9 @@ func (d *decoder) validate(c *Config) {
 		d.validateLaunch(fmt.Sprintf("launch[%d]", i), launch)
 	}
 	d.validateDistinct(c.Launch)
+	d.validateAgreement(c)
 	d.validatePromote(c)
+	d.validateReports(c)
 	d.validateReaching(c)
 }
 
@@ -322,9 +324,7 @@ func (d *decoder) validatePromote(c *Config) {
 
 // validateReaching looks at what concerns keys, registries and the engine.
 func (d *decoder) validateReaching(c *Config) {
-	if c.Sign.Password != "" && c.Sign.Key == "" && !d.failed("sign.key") {
-		d.refuse("sign.password", "is the password of no key", "give sign.key, or leave the password out")
-	}
+	d.validateSign(c.Sign)
 	for i, host := range c.Registry.PlainHTTP {
 		if !hostWord.MatchString(host) {
 			d.refuse(fmt.Sprintf("registry.plain_http[%d]", i), fmt.Sprintf("%q is no host", host), hostHint(host))

@@ -27,6 +27,7 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[Keep]():             {"never"},
 	reflect.TypeFor[Profile]():          {"spark", "service", "databricks"},
 	reflect.TypeFor[EvidenceKind]():     {"signature", "provenance", "sbom", "vulnerabilities", "check", "launch"},
+	reflect.TypeFor[Step]():             {"build", "check", "scan", "upload", "stage", "launch", "promote"},
 	reflect.TypeFor[Compression]():      {"gzip", "zstd", "none"},
 	reflect.TypeFor[verdict.Severity](): {"unknown", "low", "medium", "high", "critical"},
 }
@@ -46,5 +47,6 @@ var notations = map[reflect.Type]notation{
 	reflect.TypeFor[Day]():        {"date", `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`, "2027-01-31", false, 0},
 	reflect.TypeFor[Epoch]():      {"time", `^([0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?)$`, "1735689600", true, math.MaxInt64},
 	reflect.TypeFor[PullSecret](): {"secret reference", `^(\{\{secrets/[^/]+/[^/]+\}\}|env:[^= \t]+|file:.+)$`, "'{{secrets/acr/password}}'", false, 0},
+	reflect.TypeFor[SigningKey](): {"secret reference, or keyless", `^(keyless|env:[^= \t]+|file:.+)$`, "file:hallmark.key", false, 0},
 	reflect.TypeFor[secret.Ref](): {"secret reference", `^(env:[^= \t]+|file:.+)$`, "env:NAME", false, 0},
 }

@@ -198,21 +198,14 @@ func (d *decoder) onWorkspace(path string, l Launch) {
 
 // validateInstall looks at a notebook's pip, which has a network and the workspace's own folders.
 func (d *decoder) validateInstall(path string, p Pip) {
-	wheel := strings.HasSuffix(p.From, ".whl")
 	switch {
 	case d.failedBelow(path):
 	case p.From == "" && len(p.Packages) == 0:
 		d.refuse(path, "does not say what to install", "write packages: [NAME]")
 	case p.From != "" && !strings.HasPrefix(p.From, "/"):
 		d.refuse(path+".from", fmt.Sprintf("%q is no absolute path in the workspace", p.From), "write /Volumes/… or /Workspace/…, or packages: [NAME] for the index")
-	case p.From != "" && !wheel && len(p.Packages) == 0:
-		d.refuse(path, "does not say what to install", "name a wheel (.whl) in from, or add packages: [NAME]")
-	case wheel && len(p.Packages) > 0:
-		d.refuse(path+".packages", "stand beside a wheel, which is the package", "leave them out, or let from name the folder")
+	default:
+		d.validateWheels(path, p)
 	}
-	for i, name := range p.Packages {
-		if optionWord.MatchString(name) {
-			d.refuse(fmt.Sprintf("%s.packages[%d]", path, i), fmt.Sprintf("%q is no package", name), "write a name, or a name with a version: tool==1.0")
-		}
-	}
+	d.validatePackages(path, p)
 }

@@ -45,6 +45,30 @@ func detectCgroups(root string) cgroups {
 	return cgroupsV1{root: root}
 }
 
+// openGroups makes the hierarchies writable for this process's mount namespace: container runtimes show them read-only to
+// containers that are not privileged. The runtime starts nothing without a group, and says so as if the image had failed.
+func openGroups(hierarchies []string) error {
+	for _, dir := range hierarchies {
+		if !readOnlyAt(dir) {
+			continue
+		}
+		var stat unix.Statfs_t
+		err := unix.Statfs(dir, &stat)
+		if err == nil {
+			// What else the mount forbids stays forbidden: statfs tells that by the same bits.
+			kept := uintptr(stat.Flags) & (unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC)
+			err = unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_BIND|kept, "")
+		}
+		if err != nil {
+			return fmt.Errorf("the control groups at %s are read-only, and cannot be made writable: %w. Give the container that this runs in the rights of --privileged, or set BUILDKIT_HOST", dir, err)
+		}
+	}
+	return nil
+}
+
+// readOnlyAt says whether a hierarchy is shown read-only.
+func readOnlyAt(dir string) bool { return errors.Is(unix.Access(dir, unix.W_OK), unix.EROFS) }
+
 // cgroupName is the group of everything that the engine on the state folder root starts: by it the next engine finds
 // what a dead one left.
 func cgroupName(root string) string {

@@ -31,7 +31,7 @@ const (
 )
 
 // Choose opens the first of: the engine that choice names; a buildkitd at BUILDKIT_HOST; the embedded engine, for
-// root; Docker's. It tells the choice and its reason to whoever watches ctx, and never falls back from an engine that
+// root with the rights of a machine's; Docker's. It tells the choice and its reason to whoever watches ctx, and never falls back from an engine that
 // was named or that failed: a build that quietly ran elsewhere would not be the one that was asked for.
 func Choose(ctx context.Context, choice Choice) (*Engine, error) {
 	engine, err := choose(ctx, choice)
@@ -49,7 +49,7 @@ func Would(address string) Kind {
 		return Kind(address)
 	case address != "", os.Getenv(hostVariable) != "":
 		return Remote
-	case mayEmbed(runtime.GOOS, os.Geteuid()):
+	case WhyNot() == "":
 		return Embedded
 	default:
 		return Docker
@@ -57,7 +57,7 @@ func Would(address string) Kind {
 }
 
 func choose(ctx context.Context, choice Choice) (*Engine, error) {
-	host := os.Getenv(hostVariable)
+	host, why := os.Getenv(hostVariable), WhyNot()
 	switch {
 	case choice.Address == string(Embedded):
 		return because(Start(ctx, choice.Embedded))("asked for by name")
@@ -67,12 +67,12 @@ func choose(ctx context.Context, choice Choice) (*Engine, error) {
 		return because(Connect(ctx, choice.Address))("asked for by address")
 	case host != "":
 		return because(Connect(ctx, host))("named by " + hostVariable)
-	case mayEmbed(runtime.GOOS, os.Geteuid()):
+	case why == "":
 		return because(Start(ctx, choice.Embedded))("this is root and " + hostVariable + " is not set")
 	case dockerReachable():
-		return because(connectDocker(ctx))(whyNot(runtime.GOOS) + ", " + hostVariable + " is not set, and Docker's socket may be used")
+		return because(connectDocker(ctx))(why + ", " + hostVariable + " is not set, and Docker's socket may be used")
 	}
-	return nil, none(runtime.GOOS, whyNoDocker())
+	return nil, none(runtime.GOOS, why, whyNoDocker())
 }
 
 // whyNoDocker says what is in the way of Docker's socket.

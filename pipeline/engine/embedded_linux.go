@@ -20,12 +20,8 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if os.Geteuid() != 0 {
-		return nil, &verdict.Error{
-			Verdict: verdict.Inconclusive, Code: "engine.not-root", Doing: "starting the embedded engine",
-			Cause:  errors.New("it makes mounts and namespaces, which needs root"),
-			Remedy: "Run as root, or set BUILDKIT_HOST to a BuildKit that you may use",
-		}
+	if err := Here(); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(o.Root, 0o700); err != nil {
 		return nil, fmt.Errorf("the engine's state folder: %w", err)

@@ -3,12 +3,11 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"path"
-	"path/filepath"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/hallmark-ci/hallmark/pipeline/lock"
 	"github.com/moby/buildkit/executor"
 	resourcestypes "github.com/moby/buildkit/executor/resources/types"
 	"github.com/moby/buildkit/identity"
@@ -114,12 +113,5 @@ func writeReport(root, token string, report SandboxReport) error {
 	if err != nil {
 		return err
 	}
-	path := reportPath(root, token)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path+".new", body, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return lock.Write(reportPath(root, token), 0o600, body)
 }

@@ -48,6 +48,9 @@ func remains(root string, groups cgroups) []string {
 		all = append(all, verdict.Plural(len(points), "mount")+" below "+root)
 	}
 	for _, hierarchy := range groups.hierarchies() {
+		if readOnlyAt(hierarchy) {
+			continue
+		}
 		if left, _ := filepath.Glob(filepath.Join(hierarchy, cgroupName(root), "*", "cgroup.procs")); len(left) > 0 {
 			all = append(all, verdict.Plural(len(left), "control group")+" of "+root)
 		}

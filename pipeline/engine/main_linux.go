@@ -59,7 +59,11 @@ func serve(wire *wire) error {
 	if err := isolate(o.Root); err != nil {
 		return err
 	}
-	sweep(o.Root, detectCgroups(cgroupMount))
+	groups := detectCgroups(cgroupMount)
+	if err := openGroups(groups.hierarchies()); err != nil {
+		return err
+	}
+	sweep(o.Root, groups)
 	runtimePath, runtimeWords, err := resolveRuntime(o.Root, o.Runtime)
 	if err != nil {
 		return err

@@ -3,6 +3,9 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"os"
+	"runtime"
+	"strings"
 
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -24,15 +27,19 @@ func system(goos string) string {
 	}
 }
 
-// mayEmbed says whether this user of this system can have the embedded engine.
-func mayEmbed(goos string, uid int) bool { return goos == linux && uid == 0 }
+// WhyNot says why this process cannot have the embedded engine; empty: it can.
+func WhyNot() string { return whyNot(runtime.GOOS, os.Geteuid(), lacking()) }
 
-// whyNot says why not.
-func whyNot(goos string) string {
-	if goos != linux {
+func whyNot(goos string, uid int, lacks []string) string {
+	switch {
+	case goos != linux:
 		return "this is " + system(goos) + " (the embedded engine runs on Linux only)"
+	case uid != 0:
+		return "this is not root (which the embedded engine needs)"
+	case len(lacks) > 0:
+		return "this is root without the right to make mounts and namespaces (it lacks " + strings.Join(lacks, ", ") + ")"
 	}
-	return "this is not root (which the embedded engine needs)"
+	return ""
 }
 
 // otherwise is what builds when no address is given.
@@ -46,17 +53,27 @@ func otherwise(goos string) string {
 // instead is what to do where Docker is not to be had.
 func instead(goos string) string {
 	if goos == linux {
-		return "run as root for the embedded engine, or set " + hostVariable
+		return "run as root for the embedded engine (in a container: one with the rights of --privileged), or set " + hostVariable
 	}
 	return "set " + hostVariable + " to a BuildKit on Linux that you may use"
 }
 
-// Here says why a system cannot have the embedded engine; nil: it can.
-func Here(goos string) error {
-	if goos == linux {
+// Here is the error of starting the embedded engine where this process cannot have it; nil: it can.
+func Here() error { return here(runtime.GOOS, WhyNot()) }
+
+func here(goos, why string) error {
+	switch {
+	case why == "":
 		return nil
+	case goos != linux:
+		return notHere(goos)
 	}
-	return notHere(goos)
+	return &verdict.Error{
+		Verdict: verdict.Inconclusive, Code: "engine.not-root", Doing: "starting the embedded engine",
+		Cause: errors.New("it makes mounts and namespaces, and " + why),
+		Remedy: "Run as root (in a container: one with the rights of --privileged); builds alone can also go to a BuildKit that " +
+			hostVariable + " names, or to Docker (engine.use: docker)",
+	}
 }
 
 // notHere is for a system without an embedded engine.
@@ -70,14 +87,14 @@ func notHere(goos string) error {
 }
 
 // none is for a user to whom no engine is left.
-func none(goos, docker string) error {
-	remedy := "Run as root, set " + hostVariable + ", or let this user use Docker"
+func none(goos, why, docker string) error {
+	remedy := "Run as root (in a container: one with the rights of --privileged), set " + hostVariable + ", or let this user use Docker"
 	if goos != linux {
 		remedy = "Set " + hostVariable + " to a BuildKit on Linux that you may use, or start Docker"
 	}
 	return &verdict.Error{
 		Verdict: verdict.Inconclusive, Code: "engine.none", Doing: "choosing a build engine",
-		Cause:  fmt.Errorf("no engine was named, %s is not set, %s, and %s", hostVariable, whyNot(goos), docker),
+		Cause:  fmt.Errorf("no engine was named, %s is not set, %s, and %s", hostVariable, why, docker),
 		Remedy: remedy,
 	}
 }

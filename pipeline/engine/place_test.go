@@ -12,18 +12,21 @@ import (
 func TestOnlyLinuxsRootEmbeds(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		goos string
-		uid  int
-		want bool
+		goos  string
+		uid   int
+		lacks []string
+		want  string // empty: it may
 	}{
-		{"linux", 0, true},
-		{"linux", 1000, false},
-		{"darwin", 0, false},
-		{"darwin", 501, false},
-		{"windows", -1, false},
+		{"linux", 0, nil, ""},
+		{"linux", 1000, nil, "not root"},
+		{"linux", 1000, []string{"CAP_SYS_ADMIN"}, "not root"},
+		{"linux", 0, []string{"CAP_SYS_ADMIN", "CAP_NET_ADMIN"}, "it lacks CAP_SYS_ADMIN, CAP_NET_ADMIN"},
+		{"darwin", 0, nil, "Linux only"},
+		{"darwin", 501, nil, "Linux only"},
+		{"windows", -1, nil, "Linux only"},
 	} {
-		if got := mayEmbed(test.goos, test.uid); got != test.want {
-			t.Errorf("%s, user %d: %v", test.goos, test.uid, got)
+		if got := whyNot(test.goos, test.uid, test.lacks); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s, user %d without %v: %q", test.goos, test.uid, test.lacks, got)
 		}
 	}
 	if system(runtime.GOOS) == runtime.GOOS {
@@ -36,8 +39,8 @@ func TestWhatToDoWithoutAnEngine(t *testing.T) {
 	t.Parallel()
 	for _, goos := range []string{"linux", "darwin", "windows"} {
 		for name, err := range map[string]error{
-			"none": none(goos, "Docker's socket /x cannot be used"), "not here": notHere(goos),
-			"unreachable": errors.New(otherwise(goos) + instead(goos) + whyNot(goos)),
+			"none": none(goos, whyNot(goos, 1000, nil), "Docker's socket /x cannot be used"), "not here": here(goos, whyNot(goos, 1000, nil)),
+			"unreachable": errors.New(otherwise(goos) + instead(goos) + whyNot(goos, 1000, nil)),
 		} {
 			text := err.Error()
 			if name != "unreachable" && (!strings.Contains(text, hostVariable) || !strings.Contains(text, "Docker")) {

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+
+	"github.com/hallmark-ci/hallmark/pipeline/lock"
 )
 
 // maxRuntime bounds what the embedded runtime may unpack to.
@@ -61,16 +63,10 @@ func unpackRuntime(dir string, packed []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("unpacking the embedded runc: %w", err)
 	}
-	file, err := os.CreateTemp(dir, "runc-*.new")
-	if err != nil {
-		return "", fmt.Errorf("unpacking the embedded runc: %w", err)
-	}
-	defer os.Remove(file.Name()) // no longer there once renamed
-	_, err = io.Copy(file, io.LimitReader(reader, maxRuntime))
-	err = errors.Join(err, file.Chmod(0o755), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
+	err = lock.WriteBy(path, 0o755, func(file io.Writer) error {
+		_, err := io.Copy(file, io.LimitReader(reader, maxRuntime))
+		return err
+	})
 	if err != nil {
 		return "", fmt.Errorf("unpacking the embedded runc: %w", err)
 	}

@@ -39,6 +39,9 @@ func sweep(root string, groups cgroups) {
 // dropGroups removes the control groups of an engine that has ended, killing what may still run in them.
 func dropGroups(root string, groups cgroups) {
 	for _, hierarchy := range groups.hierarchies() {
+		if readOnlyAt(hierarchy) { // a container that is not privileged; they go with it
+			continue
+		}
 		if err := removeTree(filepath.Join(hierarchy, cgroupName(root)), true); err != nil {
 			logrus.WithError(err).Warn("sweeping control groups")
 		}

@@ -70,7 +70,7 @@ var (
 	}
 	aLaunch = evidence.Launch{
 		Target: "sandbox", Profile: "spark", Runtime: "runc 1.5.2",
-		Scripts: []evidence.Script{{Name: "file:/opt/setup.sh", Digest: digestB, Elapsed: 412}},
+		Scripts: []evidence.Script{{Name: "file:/opt/setup.sh", Digest: digestB, Elapsed: 412}, {Name: "s3://bucket/init.sh", Note: "it lies in cloud storage, which the cluster alone reads: not readable from here", Elapsed: 9}},
 		Probes: []evidence.Probe{
 			{Name: "spark-pi 20", Verdict: verdict.Pass, Elapsed: 8123},
 			{Name: "python", Verdict: verdict.Fail, Reason: "exit status 127: python3 is not on PATH", Elapsed: 40},

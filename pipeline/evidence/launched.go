@@ -38,6 +38,7 @@ type Probe struct {
 type Script struct {
 	Name     string `json:"name"`            // "file:/opt/init.sh" inside the image, else the name of a file
 	Digest   string `json:"digest,omitzero"` // of what was run
+	Note     string `json:"note,omitzero"`   // why there is no digest
 	ExitCode int    `json:"exit_code"`
 	// Elapsed is in milliseconds.
 	Elapsed int64 `json:"elapsed_ms"`
@@ -97,7 +98,7 @@ func Launched(s subject.Subject, l Launch, m Mark) (Statement, error) {
 		p.Hallmark.Facts = append(p.Hallmark.Facts, Fact{Name: publicText(fact.Name), Value: publicText(fact.Value)})
 	}
 	for _, script := range l.Scripts {
-		script.Name = publicText(script.Name)
+		script.Name, script.Note = publicText(script.Name), publicText(script.Note)
 		p.Hallmark.Scripts = append(p.Hallmark.Scripts, script)
 	}
 	for _, probe := range l.Probes {

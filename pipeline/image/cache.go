@@ -86,36 +86,23 @@ func (c cache) load(diffID string) (*Layer, bool) {
 	}, true
 }
 
-// save writes the record beside its place and renames it there, so that another process sees all of it or nothing.
-func (c cache) save(diffID string, layer *Layer) (err error) {
+// save writes the record so that another process sees all of it or nothing.
+func (c cache) save(diffID string, layer *Layer) error {
 	if c.dir == "" {
 		return nil
 	}
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(c.dir, "*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(file.Name())
-		}
-	}()
 	record := stored{
 		Key: diffID + "\n" + c.key, Fixed: packEntries(layer.Entries), Names: layer.Entries.names,
 		Uncompressed: layer.Uncompressed, Bytes: layer.Bytes,
 		Results: layer.Results, Bodies: layer.Bodies, Packages: layer.Packages,
 	}
-	packed, err := zstd.NewWriter(file, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
-	if err == nil {
-		err = errors.Join(gob.NewEncoder(packed).Encode(record), packed.Close())
-	}
-	if err := errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	return lock.Replace(file.Name(), c.path(diffID))
+	return lock.WriteBy(c.path(diffID), 0o600, func(file io.Writer) error {
+		packed, err := zstd.NewWriter(file, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+		if err != nil {
+			return err
+		}
+		return errors.Join(gob.NewEncoder(packed).Encode(record), packed.Close())
+	})
 }
 
 // fixedSize is the length of one fixedEntry as packEntries writes it.

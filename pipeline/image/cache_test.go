@@ -184,7 +184,7 @@ func TestReadersShareACache(t *testing.T) {
 		})
 	}
 	group.Wait()
-	left, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
+	left, err := filepath.Glob(filepath.Join(dir, ".new-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}

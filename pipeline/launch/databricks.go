@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -17,7 +18,7 @@ import (
 var RuntimePlaces = []string{"/databricks/spark", "/databricks/hallmark-spark"}
 
 const (
-	// DriverWithin bounds the start of the driver, ScriptWithin one init script.
+	// DriverWithin bounds the start of the driver in short launches, ScriptWithin one init script.
 	DriverWithin = 3 * time.Minute
 	ScriptWithin = 5 * time.Minute
 
@@ -26,6 +27,11 @@ const (
 	answerEnds   = "hallmark: the answer ends"
 	driverSays   = "hallmark: the driver runs "
 )
+
+// DriverBound bounds the start of the driver: in a launch that may take long, because the machine is slow, that may, too.
+func (s Spec) DriverBound() time.Duration {
+	return cmp.Or(s.DriverTime, max(DriverWithin, s.Timeout/3))
+}
 
 // Unknown is what a launch with the profile databricks cannot know of the platform.
 const Unknown = "it has not seen the real runtime's own libraries and their versions, DBFS and FUSE, the workspace, its network and its policies"
@@ -48,6 +54,7 @@ func (s Script) Name() string {
 type ScriptResult struct {
 	Name     string        `json:"name"`
 	Digest   string        `json:"digest,omitempty"` // of what was run; empty: it could not be read
+	Note     string        `json:"note,omitempty"`   // why there is no digest
 	ExitCode int           `json:"exit_code"`
 	Output   string        `json:"output,omitempty"` // bounded tail
 	Elapsed  time.Duration `json:"elapsed_ns"`

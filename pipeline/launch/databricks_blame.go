@@ -102,18 +102,29 @@ func tooOld(version string) bool {
 	return major < 8 || major == 8 && update < 191
 }
 
-// JudgeDriver says why the driver did not come up; nil: it did.
-func JudgeDriver(s Survey, folder string, out Output, late bool) *Error {
-	if _, err := DriverVersions(out); err == nil && !late {
+// JudgeDriver says why the driver did not come up; nil: it did. One that was ended within its time (0: it ended by itself)
+// was at work still: whether the image or a slow machine kept it, nobody knows.
+func JudgeDriver(s Survey, folder string, out Output, ended time.Duration) *Error {
+	_, err := DriverVersions(out)
+	if err == nil && ended == 0 {
 		return nil
 	}
-	reason := fmt.Sprintf("the driver does not start on %s with the image's Java %s (%s) and the Spark of %s", localMaster, cmp.Or(s.JavaVersion, "of unknown version"), s.Java, folder)
-	if late {
-		reason += fmt.Sprintf(" within %s", DriverWithin)
-	}
+	on := fmt.Sprintf("on %s with the image's Java %s (%s) and the Spark of %s", localMaster, cmp.Or(s.JavaVersion, "of unknown version"), s.Java, folder)
 	why, said := saying(out.Text, 3, "; it wrote nothing")
-	reason += said
-	e := &Error{Verdict: verdict.Fail, Code: CodeDriver, Reason: reason, Remedy: cmp.Or(why.Remedy, "Install the Java that this Spark asks for, or give the launch a runtime folder that goes with the image's Java")}
+	if ended > 0 {
+		e := &Error{
+			Verdict: verdict.Inconclusive, Code: CodeTimeout, Reason: fmt.Sprintf("the driver was not up %s within %s, and still at work", on, ended.Round(time.Second)) + said,
+			Remedy: "See in the launch's log what it was doing. On a slow or busy machine give the launch a longer timeout: the driver has a third of it",
+		}
+		if why.Surroundings {
+			e.Code, e.Remedy = CodeDisk, why.Remedy
+		}
+		return e
+	}
+	e := &Error{
+		Verdict: verdict.Fail, Code: CodeDriver, Reason: "the driver does not start " + on + said,
+		Remedy: cmp.Or(why.Remedy, "Install the Java that this Spark asks for, or give the launch a runtime folder that goes with the image's Java"),
+	}
 	if why.Surroundings {
 		e.Verdict, e.Code = verdict.Inconclusive, CodeDisk
 	}

@@ -185,7 +185,7 @@ func TestJudgeDriver(t *testing.T) {
 	t.Parallel()
 	survey := Survey{Java: "/usr/bin/java", JavaVersion: "11.0.2"}
 	up := Output{Text: answerBegins + "\n" + driverSays + "Spark 4.0.1, Scala 2.13, Java 17 on local[*]; 1000 = 1000\n" + answerEnds}
-	if err := JudgeDriver(survey, "/opt/spark", up, false); err != nil {
+	if err := JudgeDriver(survey, "/opt/spark", up, 0); err != nil {
 		t.Error(err)
 	}
 	if got, err := DriverVersions(up); got != "Spark 4.0.1, Scala 2.13, Java 17 on local[*]" || err != nil {
@@ -193,20 +193,39 @@ func TestJudgeDriver(t *testing.T) {
 	}
 	for _, test := range []struct {
 		out    Output
-		late   bool
+		ended  time.Duration
 		want   verdict.Verdict
 		reason string
 	}{
-		{Output{ExitCode: 1, Text: "java.lang.UnsupportedClassVersionError: org/apache/spark/launcher/Main has been compiled by a more recent version of the Java Runtime"}, false, verdict.Fail, "with the image's Java 11.0.2 (/usr/bin/java) and the Spark of /opt/spark: the Java in the image is too old for org/apache/spark/launcher/Main"},
-		{Output{ExitCode: 0, Text: "Welcome\nbye"}, false, verdict.Fail, `the last it wrote was "Welcome / bye"`},
-		{Output{ExitCode: 1}, false, verdict.Fail, "it wrote nothing"},
-		{Output{ExitCode: 137, Text: "Welcome"}, true, verdict.Fail, "within 3m0s"},
-		{Output{ExitCode: 1, Text: "No space left on device"}, false, verdict.Inconclusive, "disk"},
-		{Output{Text: strings.Replace(up.Text, "1000 = 1000", "1000 = 999", 1)}, false, verdict.Fail, "does not start"},
+		{Output{ExitCode: 1, Text: "java.lang.UnsupportedClassVersionError: org/apache/spark/launcher/Main has been compiled by a more recent version of the Java Runtime"}, 0, verdict.Fail, "with the image's Java 11.0.2 (/usr/bin/java) and the Spark of /opt/spark: the Java in the image is too old for org/apache/spark/launcher/Main"},
+		{Output{ExitCode: 0, Text: "Welcome\nbye"}, 0, verdict.Fail, `the last it wrote was "Welcome / bye"`},
+		{Output{ExitCode: 1}, 0, verdict.Fail, "it wrote nothing"},
+		{Output{ExitCode: 137, Text: "Welcome"}, DriverWithin, verdict.Inconclusive, `within 3m0s, and still at work; the last it wrote was "Welcome"`},
+		{Output{ExitCode: 137}, 5 * time.Minute, verdict.Inconclusive, "within 5m0s, and still at work; it wrote nothing"},
+		{Output{ExitCode: 137, Text: "x: command not found"}, DriverWithin, verdict.Inconclusive, "still at work: the program x is missing"},
+		{Output{ExitCode: 137, Text: "No space left on device"}, DriverWithin, verdict.Inconclusive, "disk"},
+		{Output{ExitCode: 137, Text: up.Text}, DriverWithin, verdict.Inconclusive, "still at work"},
+		{Output{ExitCode: 1, Text: "No space left on device"}, 0, verdict.Inconclusive, "disk"},
+		{Output{Text: strings.Replace(up.Text, "1000 = 1000", "1000 = 999", 1)}, 0, verdict.Fail, "does not start"},
 	} {
-		got := JudgeDriver(survey, "/opt/spark", test.out, test.late)
+		got := JudgeDriver(survey, "/opt/spark", test.out, test.ended)
+		if got != nil && got.Verdict == verdict.Inconclusive && got.Code == CodeDriver {
+			t.Errorf("%+v: nobody knows whose fault it is, and the code is the driver's", test.out)
+		}
 		if got == nil || got.Verdict != test.want || !strings.Contains(got.Reason, test.reason) || got.Remedy == "" {
 			t.Errorf("%+v: got %+v", test.out, got)
+		}
+	}
+}
+
+func TestDriverBound(t *testing.T) {
+	t.Parallel()
+	for spec, want := range map[*Spec]time.Duration{
+		{Timeout: time.Minute}: DriverWithin, {Timeout: 9 * time.Minute}: DriverWithin, {Timeout: 30 * time.Minute}: 10 * time.Minute,
+		{Timeout: 30 * time.Minute, DriverTime: time.Second}: time.Second,
+	} {
+		if got := spec.DriverBound(); got != want {
+			t.Errorf("of %s: %s, want %s", spec.Timeout, got, want)
 		}
 	}
 }

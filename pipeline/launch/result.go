@@ -30,8 +30,10 @@ type Result struct {
 	MemoryPeak int64          `json:"memory_peak,omitempty"` // bytes; 0: unknown
 	LogPath    string         `json:"log_path,omitempty"`
 	LogTail    string         `json:"log_tail,omitempty"`
-	Started    time.Time      `json:"started"`
-	Finished   time.Time      `json:"finished"`
+	// Notes are sentences that people should not miss, whatever the verdict: something that was launched is left behind.
+	Notes    []string  `json:"notes,omitempty"`
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished"`
 
 	usage bool // whoever wrote the settings must change them first
 }

@@ -170,6 +170,7 @@ func (r *Result) takeDown(ctx context.Context, cluster Cluster) {
 	task.End(err)
 	if err != nil {
 		r.note("taking the cluster down: %v", err)
+		r.Notes = append(r.Notes, leftBehind(cluster.ID(), err))
 	}
 	state := cluster.State()
 	r.Runtime, r.MemoryPeak, r.Scripts, r.Facts = state.Runtime, state.MemoryPeak, state.Scripts, state.Facts
@@ -177,6 +178,20 @@ func (r *Result) takeDown(ctx context.Context, cluster Cluster) {
 		r.Limits = state.Limits
 	}
 	r.Events = append(state.Events, r.Events...)
+}
+
+// leftBehind is what people must know of a cluster that could not be taken down.
+func leftBehind(id string, err error) string {
+	e := (*Error)(nil)
+	if !errors.As(err, &e) || e.Reason == "" {
+		return secret.Redact(fmt.Sprintf("The cluster %s could not be taken down: %s.", id, foreign.Short(err.Error(), 400)))
+	}
+	text := secret.Redact(strings.TrimRight(e.Reason, "."))
+	text = strings.ToUpper(text[:1]) + text[1:] + "."
+	if e.Remedy != "" {
+		text += " " + strings.TrimRight(e.Remedy, ".") + "."
+	}
+	return text
 }
 
 func (r *Result) note(format string, args ...any) {

@@ -230,6 +230,19 @@ func TestRunTakesDownWhenCancelled(t *testing.T) {
 	}
 }
 
+func TestRunNotesWhatIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	for want, failed := range map[string]error{
+		"The cluster fake-1 could not be taken down: the mount is busy.":         errors.New("the mount is busy"),
+		"The cluster c-1 could not be deleted: no answer. Run hallmark cleanup.": &Error{Verdict: verdict.Inconclusive, Reason: "the cluster c-1 could not be deleted: no answer", Remedy: "Run hallmark cleanup"},
+	} {
+		result, err := Run(t.Context(), &fake{endErr: failed}, spec(piProbe))
+		if err != nil || result.Verdict != verdict.Pass || len(result.Notes) != 1 || result.Notes[0] != want {
+			t.Errorf("%v: %s, notes %q, want %q", err, result.Verdict, result.Notes, want)
+		}
+	}
+}
+
 func TestRunRefusesWhatCannotBeLaunched(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]Spec{

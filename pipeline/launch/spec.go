@@ -29,6 +29,8 @@ type Spec struct {
 	OnStage func(Stage, []ScriptResult)
 	// Timeout bounds the whole launch, probes included; 0: DefaultTimeout.
 	Timeout time.Duration
+	// DriverTime bounds the start of the driver, for the profile databricks; 0: a third of Timeout, at least DriverWithin.
+	DriverTime time.Duration
 	// Deadline bounds it too, if set: the earlier of the two holds. Run sets it, so that a target can write it down
 	// where whoever cleans up after a killed run finds it.
 	Deadline time.Time

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/hallmark-ci/hallmark/pipeline/lock"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 )
 
@@ -69,7 +69,7 @@ func (u *blobUpload) put(ctx context.Context, root string, file *os.File, meter 
 	if err := sameName(file, filepath.Join(home, "blobs", "sha256", hexed[:2], hexed, "data")); err != nil {
 		return err
 	}
-	return writeLink(filepath.Join(home, "repositories", filepath.FromSlash(u.repo.RepositoryStr()), "_layers", "sha256", hexed, "link"), u.blob.digest.String())
+	return lock.Write(filepath.Join(home, "repositories", filepath.FromSlash(u.repo.RepositoryStr()), "_layers", "sha256", hexed, "link"), 0o644, []byte(u.blob.digest.String()))
 }
 
 // sameName makes target another name of the open file. A blob that is there already stays.
@@ -91,21 +91,6 @@ func sameName(file *os.File, target string) error {
 	if theirs, err := os.Lstat(target); err != nil || !os.SameFile(ours, theirs) { // the name meant another file by now
 		_ = os.Remove(target)
 		return fmt.Errorf("%s was replaced meanwhile", file.Name())
-	}
-	return nil
-}
-
-func writeLink(path, content string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return err
-	}
-	temporary := path + "." + rand.Text()
-	if err := os.WriteFile(temporary, []byte(content), 0o666); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		_ = os.Remove(temporary)
-		return err
 	}
 	return nil
 }

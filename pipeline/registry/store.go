@@ -2,8 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -44,20 +42,5 @@ func (s *store) PutContent(ctx context.Context, path string, content []byte) err
 	if !strings.Contains(path, "/_uploads/") || !driver.PathRegexp.MatchString(path) {
 		return s.StorageDriver.PutContent(ctx, path, content)
 	}
-	full := filepath.Join(s.root, filepath.FromSlash(path))
-	if err := os.MkdirAll(filepath.Dir(full), 0o777); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(filepath.Dir(full), ".note-")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(content)
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = lock.Replace(file.Name(), full)
-	}
-	if err != nil {
-		_ = os.Remove(file.Name())
-	}
-	return err
+	return lock.Write(filepath.Join(s.root, filepath.FromSlash(path)), 0o644, content)
 }

@@ -63,9 +63,13 @@ type pageData struct {
 	Sorted      []verdict.Finding
 	LeftOut     int // findings
 	Blocking    int
+	Fresh       map[string]bool // findings, by Key, that golden does not have
 	Slabs       []slab
 	Compressed  int64
 }
+
+// New says whether golden does not have the finding.
+func (p pageData) New(f verdict.Finding) bool { return p.Fresh[Key(f)] }
 
 // More says whether there is something to unfold below the step.
 func (b bar) More() bool { return len(b.Tasks) > 0 || b.Remedy != "" || b.Output != "" }
@@ -100,14 +104,14 @@ type slab struct {
 }
 
 func newPage(r Report) pageData {
-	p := pageData{Report: r, Word: loud(r.Verdict, r.ExitCode), Class: class(r.Verdict, r.ExitCode), Notes: r.allNotes()}
+	p := pageData{Report: r, Word: loud(r.Verdict, r.ExitCode), Class: class(r.Verdict, r.ExitCode), Notes: r.allNotes(), Fresh: r.news()}
 	p.timeline()
 	p.Sorted = append([]verdict.Finding(nil), r.Findings...)
 	verdict.Sort(p.Sorted)
 	for i := len(verdict.Severities) - 1; i >= 0; i-- {
 		n := 0
 		for _, f := range p.Sorted {
-			if f.Severity == verdict.Severities[i] {
+			if cmp.Or(f.Severity, verdict.Unknown) == verdict.Severities[i] {
 				n++
 			}
 		}

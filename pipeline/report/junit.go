@@ -14,8 +14,8 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
-// The format is the one that Jenkins' JUnit plugin reads, and with it all the others: its own schema has no more than is
-// used here.
+// The format is what all systems read, within the schema by which Jenkins' xUnit plugin refuses reports: it has no place
+// for the file and line of a case, so they stand in its name.
 type junitSuites struct {
 	XMLName  xml.Name `xml:"testsuites"`
 	Name     string   `xml:"name,attr"`
@@ -42,8 +42,6 @@ type junitCase struct {
 	Name      string        `xml:"name,attr"`
 	Class     string        `xml:"classname,attr"`
 	Time      string        `xml:"time,attr"`
-	File      string        `xml:"file,attr,omitempty"`
-	Line      int           `xml:"line,attr,omitempty"`
 	Skipped   *junitSkip    `xml:"skipped,omitempty"`
 	Failure   *junitFailure `xml:"failure,omitempty"`
 	Error     *junitFailure `xml:"error,omitempty"`
@@ -158,9 +156,6 @@ func (r Report) junitFindings() *junitSuite {
 			name += " [" + place + "]"
 		}
 		c := junitCase{Name: xmlText(foreign.Line(name)), Class: xmlText("hallmark." + f.Gate), Time: "0"}
-		if file, line, known := f.Place.InProject(); known {
-			c.File, c.Line = xmlText(file), line
-		}
 		said := cmp.Or(f.Message, f.Title)
 		switch {
 		case f.Blocking:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/pipeline/foreign"
@@ -15,6 +16,7 @@ import (
 // Bounds of the Markdown summary: CI systems refuse a large one, and nobody reads it.
 const (
 	markdownFindings = 40
+	markdownOpen     = 10 // findings that stand open; the others unfold
 	markdownTail     = 20 // lines of each log
 	markdownMost     = 128 << 10
 )
@@ -50,13 +52,13 @@ func (m *markdown) verdict(r Report) {
 		m.line("**%s**\n", md(r.Headline))
 	}
 	if r.Next != "" {
-		m.line("%s\n", md(r.Next))
+		m.line("**What to do:** %s\n", md(r.Next))
 	}
 	for _, note := range r.allNotes() {
 		m.line("> ⚠️ %s\n", md(note))
 	}
-	m.line("| | |\n| --- | --- |")
-	m.row("image", mdCode(r.Image))
+	m.row("image", mdCode(r.Image)) // the first row is a table's head, which cannot be left out
+	m.line("| --- | --- |")
 	if r.Subject.Digest != "" {
 		m.row("digest", mdCode(r.Subject.Digest))
 	}
@@ -90,7 +92,7 @@ func (m *markdown) steps(steps []Step) {
 	if len(steps) == 0 {
 		return
 	}
-	m.line("| | step | time | |\n| --- | --- | ---: | --- |")
+	m.line("| | step | time | result |\n| --- | --- | ---: | --- |")
 	for _, s := range steps {
 		said := cmp.Or(s.Reason, s.Detail)
 		if s.State == Done {
@@ -116,7 +118,7 @@ func (m *markdown) steps(steps []Step) {
 
 // folded is a block that opens on a click.
 func (m *markdown) folded(title, body string) {
-	m.line("<details><summary>%s</summary>\n", md(title))
+	m.line("<details><summary>%s</summary>\n", mdHTML(title))
 	lines := foreign.Lines(tail(body, markdownTail, 8<<10))
 	fence := "```"
 	for strings.Contains(strings.Join(lines, "\n"), fence) {
@@ -130,64 +132,101 @@ func (m *markdown) findings(r Report) {
 	if len(all) == 0 {
 		return
 	}
-	news := r.news()
-	blocking := 0
-	for _, f := range all {
-		if f.Blocking {
-			blocking++
-		}
-	}
-	m.line("### Findings\n\n%s, of which %d block: %s.\n", verdict.Plural(len(all), "finding"), blocking, bySeverity(all))
-	if b := r.Before; b != nil {
-		m.line("Since %s (%s): %d new, %d gone.\n", mdCode(b.Ref), mdCode(subject.Short(b.Digest)), len(b.New), b.Gone)
-	}
-	m.line("| | severity | finding | where | remedy |\n| --- | --- | --- | --- | --- |")
 	sorted := append([]verdict.Finding(nil), all...)
 	verdict.Sort(sorted)
+	news := r.news()
+	m.line("### Findings\n")
+	m.counts(sorted, r.Before, news)
+	const head = "| status | severity | finding | where | remedy |\n| --- | --- | --- | --- | --- |"
+	m.line(head)
 	for i, f := range sorted {
+		if i == markdownOpen && len(sorted) > markdownOpen+1 {
+			m.line("\n<details><summary>%d more</summary>\n\n%s", len(sorted)-i, head)
+		}
 		if i == markdownFindings {
 			m.line("\n…and %d more: see the report.", len(sorted)-i)
 			break
 		}
-		sign := ""
-		if f.Blocking {
-			sign = "✗"
-		}
-		if news[Key(f)] {
-			sign = strings.TrimSpace(sign + " new")
-		}
-		said := mdCode(f.ID) + " "
-		if f.Package != nil {
-			said += md("in "+f.Package.Name+" "+f.Package.Installed+":") + " "
-		}
-		said += md(foreign.Cut(cmp.Or(f.Message, f.Title), 300))
-		if f.Waiver != nil {
-			state := "waived until "
-			if f.Blocking {
-				state = "waiver expired on "
-			}
-			said += md(" (" + state + f.Waiver.Until + ", " + f.Waiver.Owner + ": " + foreign.Cut(f.Waiver.Reason, 100) + ")")
-		}
-		m.row(sign, string(f.Severity), said, md(foreign.Cut(f.Place.String(), 120)), md(foreign.Cut(f.Remedy, 200)))
+		m.finding(f, news[Key(f)])
 	}
 	m.line("")
+	if len(sorted) > markdownOpen+1 {
+		m.line("</details>\n")
+	}
 }
 
-// bySeverity counts findings from the gravest down: "1 critical, 3 high".
-func bySeverity(all []verdict.Finding) string {
-	var parts []string
-	for _, severity := range slices.Backward(verdict.Severities) {
-		n := 0
+// finding is a row of the table of findings.
+func (m *markdown) finding(f verdict.Finding, isNew bool) {
+	var status []string
+	switch {
+	case f.Blocking:
+		status = append(status, "blocks")
+	case f.Waiver != nil:
+		status = append(status, "waived")
+	}
+	if isNew {
+		status = append(status, "new")
+	}
+	said := mdCode(f.ID) + " "
+	if f.Package != nil {
+		said += md("in "+f.Package.Name+" "+f.Package.Installed+":") + " "
+	}
+	said += md(foreign.Cut(cmp.Or(f.Message, f.Title), 300))
+	if f.Waiver != nil {
+		state := "waived until "
+		if f.Blocking {
+			state = "waiver expired on "
+		}
+		said += md(" (" + state + f.Waiver.Until + ", " + f.Waiver.Owner + ": " + foreign.Cut(f.Waiver.Reason, 100) + ")")
+	}
+	m.row(strings.Join(status, ", "), string(f.Severity), said, md(foreign.Cut(f.Place.String(), 120)), md(foreign.Cut(f.Remedy, 200)))
+}
+
+// counts are the findings by severity: all, those that block, and those that golden does not have.
+func (m *markdown) counts(all []verdict.Finding, before *Before, news map[string]bool) {
+	head, rule := []string{""}, []string{"---"}
+	sums := [3][]string{{"all"}, {"blocking"}, {"new"}}
+	if before != nil {
+		sums[2][0] = "new since " + mdCode(before.Ref) + " (" + mdCode(subject.Short(before.Digest)) + ")"
+	}
+	column := func(name string, counted func(f verdict.Finding) bool) {
+		var n [3]int
 		for _, f := range all {
-			if f.Severity == severity {
-				n++
+			if counted(f) {
+				n[0]++
+				n[1] += btoi(f.Blocking)
+				n[2] += btoi(news[Key(f)])
 			}
 		}
-		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, severity))
+		if n[0] > 0 {
+			head, rule = append(head, name), append(rule, "---:")
+			for i := range sums {
+				sums[i] = append(sums[i], strconv.Itoa(n[i]))
+			}
 		}
 	}
-	return strings.Join(parts, ", ")
+	for _, severity := range slices.Backward(verdict.Severities) {
+		column(string(severity), func(f verdict.Finding) bool { return cmp.Or(f.Severity, verdict.Unknown) == severity })
+	}
+	column("total", func(verdict.Finding) bool { return true })
+	m.row(head...)
+	m.row(rule...)
+	m.row(sums[0]...)
+	m.row(sums[1]...)
+	if before != nil {
+		m.row(sums[2]...)
+	}
+	m.line("")
+	if before != nil && before.Gone > 0 {
+		m.line("%s of it no more.\n", verdict.Plural(before.Gone, "finding"))
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (m *markdown) launches(all []Launch) {
@@ -205,7 +244,7 @@ func (m *markdown) launches(all []Launch) {
 		if len(l.Probes) == 0 {
 			continue
 		}
-		m.line("| probe | verdict | time | |\n| --- | --- | ---: | --- |")
+		m.line("| probe | verdict | time | result |\n| --- | --- | ---: | --- |")
 		for _, p := range l.Probes {
 			said := md(p.Reason)
 			if lines := foreign.Lines(p.Output); said == "" && len(lines) > 0 && strings.TrimSpace(lines[len(lines)-1]) != "" {
@@ -282,6 +321,12 @@ var special = strings.NewReplacer(
 
 // md is foreign text as plain Markdown.
 func md(text string) string { return special.Replace(foreign.Line(text)) }
+
+// html are the characters that could be markup, link or mention where a block of HTML keeps Markdown out.
+var html = strings.NewReplacer("<", "&lt;", ">", "&gt;", "&", "&amp;", "@", "@\u200b", "://", ":\u200b//", "www.", "www\u200b.")
+
+// mdHTML is foreign text inside a tag that Markdown does not look into.
+func mdHTML(text string) string { return html.Replace(foreign.Line(text)) }
 
 // mdCode is foreign text as code in a table: no backtick ends it and no pipe ends the column.
 func mdCode(text string) string {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -34,15 +35,32 @@ func mermaid(r Report) string {
 		}
 		// A bar of no width is not drawn.
 		from, to := since(r.Started, s.Started), since(r.Started, s.Started.Add(s.Elapsed))
-		fmt.Fprintf(&b, "    %s %s :%s%d, %d\n", mermaidText(s.Name), mermaidText(Elapsed(s.Elapsed)), state, from, max(to, from+1))
+		fmt.Fprintf(&b, "    %s %s :%s%d, %d\n", mermaidName(s.Name), mermaidText(Elapsed(s.Elapsed)), state, from, max(to, from+1))
 	}
 	if rows == 0 {
 		return ""
 	}
-	return "\n```mermaid\ngantt\n    dateFormat x\n    axisFormat %M:%S\n" + b.String() + "```\n"
+	axis := "%M:%S"
+	if r.Elapsed >= time.Hour {
+		axis = "%H:%M:%S"
+	}
+	return "\n### Timeline\n\n```mermaid\ngantt\n    dateFormat x\n    axisFormat " + axis + "\n" + b.String() + "```\n"
 }
 
 func since(start, at time.Time) int64 { return max(at.Sub(start), 0).Milliseconds() }
+
+// mermaidWords begin lines of a Gantt chart that are no tasks.
+var mermaidWords = regexp.MustCompile(`(?i)^(title|section|click|dateformat|axisformat|tickinterval|excludes|includes|todaymarker|weekday|weekend|inclusiveenddates|topaxis|acctitle|accdescr|gantt|end|call|href)`)
+
+// mermaidName is a task's name that no line of the diagram can be taken for.
+func mermaidName(name string) string {
+	name = mermaidText(name)
+	name = strings.TrimSpace(name[:min(len(name), 60)])
+	if name == "" || mermaidWords.MatchString(name) {
+		return strings.TrimSpace("step " + name)
+	}
+	return name
+}
 
 // mermaidText is what of a text can stand in a diagram without meaning anything to it.
 func mermaidText(text string) string {

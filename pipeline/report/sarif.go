@@ -1,13 +1,17 @@
 package report
 
 import (
+	"bytes"
 	"cmp"
+	"compress/gzip"
+	"errors"
+	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 
-	"github.com/owenrumney/go-sarif/v2/sarif"
-
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -53,11 +57,9 @@ func (r Report) Unfinished() string {
 // it says that the execution was not successful.
 func SARIF(w io.Writer, r Report, dockerfile string) error {
 	r = redacted(r)
-	findings := append([]verdict.Finding(nil), r.Findings...)
-	verdict.Sort(findings)
 	return WriteSARIF(w, SARIFRun{
 		Image: named(r), Tool: "Hallmark", Version: r.Hallmark, Verdict: r.Verdict, Unfinished: r.Unfinished(),
-		Notes: r.allNotes(), Database: r.Scan.Database, Findings: findings, Project: true, Dockerfile: dockerfile,
+		Notes: r.allNotes(), Database: r.Scan.Database, Findings: r.Findings, Project: true, Dockerfile: dockerfile,
 	})
 }
 
@@ -69,68 +71,131 @@ func named(r Report) string {
 	return r.Subject.String()
 }
 
+// Bounds of a SARIF document: what GitHub's code scanning shows or takes. Of more results it shows the 5,000 gravest and
+// does not say so where anybody looks; a larger file it refuses.
+// https://docs.github.com/en/code-security/code-scanning/troubleshooting-sarif-uploads/results-exceed-limit
+const (
+	sarifResults = 5_000
+	sarifPacked  = 10_000_000 // bytes, compressed with gzip
+	sarifName    = 255        // characters of a rule's name
+	sarifTitle   = 1024       // of its description
+	sarifWords   = 4096       // of a message; ours
+)
+
 // WriteSARIF writes SARIF 2.1.0: one rule a policy rule, vulnerability or secret rule, one result a finding. Excused
-// findings stay in as suppressed, so that who closes alerts by them sees why.
+// findings stay in as suppressed, so that who closes alerts by them sees why. Of more findings than code scanning shows
+// it writes the gravest, and says in a notification how many it left out.
 func WriteSARIF(w io.Writer, r SARIFRun) error {
-	report, err := sarif.New(sarif.Version210)
-	if err != nil {
-		return err
+	findings := slices.Clone(r.Findings)
+	verdict.Sort(findings)
+	for keep := min(len(findings), sarifResults); ; {
+		body, err := r.render(findings[:keep], len(findings)-keep)
+		if err != nil {
+			return fmt.Errorf("writing the findings as SARIF: %w", err)
+		}
+		packed, err := gzipped(body)
+		if err != nil {
+			return fmt.Errorf("compressing the findings as SARIF: %w", err)
+		}
+		if packed <= sarifPacked || keep == 0 {
+			_, err = w.Write(body)
+			return err
+		}
+		keep = int(float64(keep) * 0.9 * sarifPacked / float64(packed)) // ends: it is less each time
 	}
-	run := sarif.NewRunWithInformationURI("Hallmark", "https://github.com/hallmark-ci/hallmark")
-	run.Tool.Driver.WithFullName(r.Tool)
-	if r.Version != "" {
-		run.Tool.Driver.WithVersion(r.Version)
+}
+
+// gzipped is how many bytes a text takes that is compressed. What is small enough as it is is not tried.
+func gzipped(body []byte) (int64, error) {
+	if len(body) <= sarifPacked {
+		return int64(len(body)), nil
 	}
-	run.Properties = sarif.Properties{"image": r.Image, "verdict": string(r.Verdict), "notes": append([]string{}, r.Notes...)}
+	var n counting
+	pack := gzip.NewWriter(&n)
+	_, err := pack.Write(body)
+	return int64(n), errors.Join(err, pack.Close())
+}
+
+type counting int64
+
+func (c *counting) Write(p []byte) (int, error) {
+	*c += counting(len(p))
+	return len(p), nil
+}
+
+func (r SARIFRun) render(findings []verdict.Finding, leftOut int) ([]byte, error) {
+	run := sarifRun{Invocations: []sarifInvocation{r.invocation(len(findings), leftOut)}, Results: make([]sarifResult, 0, len(findings))}
+	run.Tool.Driver = sarifDriver{Name: "Hallmark", FullName: r.Tool, Version: r.Version, InformationURI: "https://github.com/hallmark-ci/hallmark", Rules: []sarifRule{}}
+	run.Properties = map[string]any{"image": r.Image, "verdict": string(r.Verdict), "notes": append([]string{}, r.Notes...)}
 	if d := r.Database; d.Source != "" {
-		run.Properties["database"] = sarif.Properties{
+		run.Properties["database"] = map[string]any{
 			"source": d.Source, "digest": d.Digest, "updated_at": d.Updated.UTC().Format("2006-01-02T15:04:05Z"), "note": d.Note,
 		}
 	}
-	invocation := run.AddInvocation(r.Unfinished == "")
-	if r.Unfinished != "" {
-		invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications, &sarif.Notification{
-			Level: "error", Message: sarif.NewTextMessage(r.Unfinished),
-		})
-	}
-	for _, note := range r.Notes {
-		invocation.ToolExecutionNotifications = append(invocation.ToolExecutionNotifications, &sarif.Notification{
-			Level: "note", Message: sarif.NewTextMessage(note),
-		})
-	}
 	rules := map[string]int{}
-	for i := range r.Findings {
-		f := &r.Findings[i]
+	for i := range findings {
+		f := &findings[i]
 		at, known := rules[f.ID]
 		if !known {
 			at = len(rules)
 			rules[f.ID] = at
-			addSARIFRule(run, f)
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, ruleOf(f))
 		}
-		run.AddResult(r.resultOf(f, at))
+		run.Results = append(run.Results, r.resultOf(f, at))
 	}
-	report.AddRun(run)
-	return report.PrettyWrite(w)
+	var body bytes.Buffer
+	err := writeJSON(&body, sarifLog{
+		Version: "2.1.0", Schema: "https://raw.githubusercontent.com/oasis-tcs/sarif-spec/main/sarif-2.1/schema/sarif-schema-2.1.0.json",
+		Runs: []sarifRun{run},
+	})
+	return body.Bytes(), err
 }
 
-func addSARIFRule(run *sarif.Run, f *verdict.Finding) {
-	rule := run.AddRule(f.ID).WithName(f.Kind).WithDescription(f.Title).
-		WithDefaultConfiguration(&sarif.ReportingConfiguration{Level: sarifLevel(f.Severity)}).
-		WithProperties(sarif.Properties{
-			"tags": []string{"security", f.Kind, string(f.Severity)}, "precision": "high",
-			"security-severity": securitySeverity[f.Severity],
-		})
-	if f.Source != "" {
-		rule.WithHelpURI(f.Source)
+func (r SARIFRun) invocation(kept, leftOut int) sarifInvocation {
+	i := sarifInvocation{Successful: r.Unfinished == ""}
+	say := func(level, text string) {
+		i.Notifications = append(i.Notifications, sarifNotification{level, sarifText{text}})
 	}
-	help := f.Title + ". " + f.Remedy + "."
-	rule.WithHelp(&sarif.MultiformatMessageString{Text: &help})
+	if r.Unfinished != "" {
+		say("error", r.Unfinished)
+	}
+	if leftOut > 0 {
+		say("warning", verdict.Plural(leftOut, "finding")+" left out: these are the "+verdict.Plural(kept, "gravest one")+", as code scanning takes no more. The JSON report has all.")
+	}
+	for _, note := range r.Notes {
+		say("note", note)
+	}
+	return i
 }
 
-func (r SARIFRun) resultOf(f *verdict.Finding, rule int) *sarif.Result {
+func ruleOf(f *verdict.Finding) sarifRule {
+	rule := sarifRule{ID: f.ID, Name: foreign.Cut(f.Kind, sarifName), ShortDescription: sarifText{foreign.Cut(cmp.Or(f.Title, f.ID), sarifTitle)}}
+	rule.Default.Level = sarifLevel(f.Severity)
+	severity := cmp.Or(f.Severity, verdict.Unknown)
+	rule.Properties.Precision, rule.Properties.Severity = "high", securitySeverity[severity]
+	rule.Properties.Tags = []string{"security", f.Kind, string(severity)}
+	if u, err := url.Parse(f.Source); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+		rule.HelpURI = f.Source
+	}
+	rule.Help = &sarifText{foreign.Cut(sentences(f.Title, f.Remedy), sarifWords)}
+	return rule
+}
+
+// sentences joins texts, each with one full stop at its end.
+func sentences(texts ...string) string {
+	var all []string
+	for _, text := range texts {
+		if text != "" {
+			all = append(all, strings.TrimRight(text, ".")+".")
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+func (r SARIFRun) resultOf(f *verdict.Finding, rule int) sarifResult {
 	text := f.Message
 	if f.Remedy != "" {
-		text = strings.TrimRight(text, ".") + ". " + f.Remedy + "."
+		text = sentences(foreign.Cut(f.Message, sarifWords/2), f.Remedy)
 	}
 	// Code scanning wants a file; what has none is in the image as a whole.
 	path := strings.TrimPrefix(cmp.Or(f.Place.File, "image"), "/")
@@ -138,30 +203,27 @@ func (r SARIFRun) resultOf(f *verdict.Finding, rule int) *sarif.Result {
 	if file, at, known := f.Place.InProject(); known && r.Project {
 		shown, line = cmp.Or(r.Dockerfile, file), at
 	}
-	physical := sarif.NewPhysicalLocation().
-		WithArtifactLocation(sarif.NewSimpleArtifactLocation((&url.URL{Path: shown}).EscapedPath())).
-		WithRegion(sarif.NewRegion().WithStartLine(line).WithEndLine(line))
-	location := sarif.NewLocation().WithPhysicalLocation(physical)
+	var location sarifLocation
+	location.Physical.Artifact.URI = (&url.URL{Path: shown}).EscapedPath()
+	location.Physical.Region.StartLine, location.Physical.Region.EndLine = line, line
 	if f.Place.Layer != "" {
-		location.AddLogicalLocations(sarif.NewLogicalLocation().WithKind("module").
-			WithName(f.Place.Layer).WithFullyQualifiedName(f.Place.Layer + ":/" + path))
-	}
-	result := sarif.NewRuleResult(f.ID).WithRuleIndex(rule).WithLevel(sarifLevel(f.Severity)).
-		WithMessage(sarif.NewTextMessage(text)).WithLocations([]*sarif.Location{location})
-	result.Properties = sarif.Properties{"blocking": f.Blocking}
-	if f.Place.CreatedBy != "" {
-		result.Properties["created_by"] = f.Place.CreatedBy
+		location.Logical = []sarifLogical{{Kind: "module", Name: f.Place.Layer, QualifiedName: f.Place.Layer + ":/" + path}}
 	}
 	// What stays the same when a line moves or another version is installed.
 	identity := []string{f.ID, path, f.Place.Layer}
 	if f.Package != nil {
 		identity = []string{f.ID, f.Package.Type, f.Package.Name, path}
 	}
-	result.WithPartialFingerPrints(map[string]any{"hallmark/v1": strings.Join(identity, "|")})
+	result := sarifResult{
+		RuleID: f.ID, RuleIndex: rule, Level: sarifLevel(f.Severity), Message: sarifText{foreign.Cut(cmp.Or(text, f.Title, f.ID), sarifWords)},
+		Locations: []sarifLocation{location}, Fingerprints: map[string]string{"hallmark/v1": strings.Join(identity, "|")},
+		Properties: map[string]any{"blocking": f.Blocking},
+	}
+	if f.Place.CreatedBy != "" {
+		result.Properties["created_by"] = foreign.Cut(f.Place.CreatedBy, sarifTitle)
+	}
 	if f.Waiver != nil && !f.Blocking {
-		suppression := sarif.NewSuppression("external")
-		suppression.Justification = &f.Waiver.Reason
-		result.AddSuppression(suppression)
+		result.Suppressions = []sarifSuppression{{"external", f.Waiver.Reason}}
 	}
 	return result
 }

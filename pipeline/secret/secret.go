@@ -87,7 +87,9 @@ func readFile(path string) ([]byte, error) {
 
 var (
 	mu     sync.RWMutex
-	masked []string // the longest first: a secret that holds another one must go before it, or its rest would show
+	masked []string
+	forms  []string          // and other ways to write them, the longest first: what holds another must go before it, or its rest would show
+	hidden *strings.Replacer // finds all of them in one pass; nil: nothing is masked
 	tell   func(line string)
 )
 
@@ -107,31 +109,54 @@ func Announce(to func(line string)) {
 // shortest is the length below which a value is not masked: hiding every "1" or "yes" would hide the log itself.
 const shortest = 4
 
-// Mask makes Redact replace value, and each line of it, from now on.
+// Mask makes Redact replace value, and each line of it, from now on; also as addresses, JSON, HTML and base64 write it.
 func Mask(value string) {
 	mu.Lock()
 	defer mu.Unlock()
-	for _, line := range strings.Split(value, "\n") {
+	lines, known := strings.Split(value, "\n"), len(forms)
+	for _, line := range lines {
 		if line = strings.TrimSpace(line); len(line) < shortest || slices.Contains(masked, line) {
 			continue
 		}
-		at := slices.IndexFunc(masked, func(other string) bool { return len(other) < len(line) })
-		if at < 0 {
-			at = len(masked)
+		masked = append(masked, line)
+		look(line)
+		if len(lines) <= mostLines {
+			for _, form := range formsOf(line) {
+				look(form)
+			}
 		}
-		masked = slices.Insert(masked, at, line)
 		if tell != nil {
 			tell(line)
 		}
 	}
+	if len(forms) == known {
+		return
+	}
+	pairs := make([]string, 0, 2*len(forms))
+	for _, form := range forms {
+		pairs = append(pairs, form, "***")
+	}
+	hidden = strings.NewReplacer(pairs...)
+}
+
+// look adds one text to look for; mu is held.
+func look(text string) {
+	if slices.Contains(forms, text) {
+		return
+	}
+	at := slices.IndexFunc(forms, func(other string) bool { return len(other) < len(text) })
+	if at < 0 {
+		at = len(forms)
+	}
+	forms = slices.Insert(forms, at, text)
 }
 
 // Redact replaces every masked secret in text with "***".
 func Redact(text string) string {
 	mu.RLock()
 	defer mu.RUnlock()
-	for _, value := range masked {
-		text = strings.ReplaceAll(text, value, "***")
+	if hidden == nil {
+		return text
 	}
-	return text
+	return hidden.Replace(text)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // AttestOptions say what is written besides the bundles of the statements.
@@ -44,6 +45,9 @@ func (s *Signer) Attest(ctx context.Context, c *registry.Client, statement evide
 // AttestAll signs statements about the image at, which lies in the registry already, and stores them beside it: all
 // uploads at once, and one change to the list of referrers where the registry does not keep it itself.
 func (s *Signer) AttestAll(ctx context.Context, c *registry.Client, at subject.Subject, statements []evidence.Statement, o AttestOptions) (err error) {
+	if o.Tags && s.keyless != nil {
+		return fmt.Errorf("%w: evidence is to be attached under cosign's older tags too, which carry no certificate as it is logged today: leave sign.tags out, or sign with a key", verdict.ErrUsage)
+	}
 	limits := o.Limits.withDefaults()
 	ctx, cancel := context.WithTimeout(ctx, limits.Time)
 	defer cancel()
@@ -65,7 +69,7 @@ func (s *Signer) AttestAll(ctx context.Context, c *registry.Client, at subject.S
 	if err := work.prepare(ctx, statements); err != nil {
 		return err
 	}
-	if o.Signature {
+	if o.Signature && s.keyless == nil { // with a certificate, the signature is in the bundle alone
 		item, err := s.classic(ctx, at, as)
 		if err != nil {
 			return fmt.Errorf("signing %s: %w", at, err)
@@ -124,49 +128,73 @@ func (a *attesting) prepare(ctx context.Context, statements []evidence.Statement
 		if statement.Subject.Digest != a.at.Digest {
 			return fmt.Errorf("attesting %s: the statement is about another image, %s", a.at, statement.Subject)
 		}
-		if err := a.add(ctx, image, statement); err != nil {
-			return fmt.Errorf("attesting %s about %s: %w", statement.PredicateType, a.at, err)
+	}
+	made := make([]prepared, len(statements))
+	group, ctx := errgroup.WithContext(ctx) // logs and timestamp authorities take their time
+	group.SetLimit(parallel)
+	for i, statement := range statements {
+		group.Go(func() (err error) {
+			if made[i], err = a.make(ctx, image, statement); err != nil {
+				return fmt.Errorf("attesting %s about %s: %w", statement.PredicateType, a.at, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, one := range made {
+		if one.layer != nil {
+			a.blobs, a.artifacts = append(a.blobs, one.layer), append(a.artifacts, one.artifact)
+		}
+		if one.attestation != nil {
+			a.attestations = append(a.attestations, *one.attestation)
 		}
 	}
 	return nil
 }
 
-// add signs one statement and makes what is to be stored of it.
-func (a *attesting) add(ctx context.Context, image v1.Descriptor, statement evidence.Statement) error {
+// prepared is what is to be stored of one statement: nothing where all of it stands.
+type prepared struct {
+	layer       v1.Layer
+	artifact    artifactPut
+	attestation *attached
+}
+
+// make signs one statement and makes what is to be stored of it.
+func (a *attesting) make(ctx context.Context, image v1.Descriptor, statement evidence.Statement) (p prepared, err error) {
 	payload, err := statement.Marshal()
 	if err != nil {
-		return err
+		return p, err
 	}
 	if _, err := evidence.Parse(payload, 0); err != nil {
-		return err // nobody would accept it
+		return p, err // nobody would accept it
 	}
 	digest := digestOf(payload)
 	stands, err := a.stands(ctx, digest)
 	if err != nil || stands && !a.tags {
-		return err
+		return p, err
 	}
 	made, err := a.seal(ctx, payload)
 	if err != nil {
-		return err
+		return p, err
 	}
 	if a.tags && statement.PredicateType != evidence.TypeSignature {
 		item, err := a.attestation(made, statement.PredicateType, digest)
 		if err != nil {
-			return err
+			return p, err
 		}
-		a.attestations = append(a.attestations, item)
+		p.attestation = &item
 	}
 	if stands {
-		return nil
+		return p, nil
 	}
-	layer := static.NewLayer(made.bundle, typeBundle)
-	put, entry, err := newArtifact(image, layer, typeBundle, map[string]string{
+	p.layer = static.NewLayer(made.bundle, typeBundle)
+	p.artifact.manifest, p.artifact.entry, err = newArtifact(image, p.layer, typeBundle, map[string]string{
 		noteCreated: createdAt(statement).Format(time.RFC3339), noteContent: "dsse-envelope",
 		notePredicate: statement.PredicateType, noteStatement: digest,
 	})
-	a.blobs = append(a.blobs, layer)
-	a.artifacts = append(a.artifacts, artifactPut{put, entry})
-	return err
+	return p, err
 }
 
 // createdAt is when the statement was made, as it says itself, and now where it does not say.

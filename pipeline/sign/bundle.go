@@ -28,7 +28,13 @@ type sealed struct {
 
 // seal signs payload, an in-toto statement.
 func (s *Signer) seal(ctx context.Context, payload []byte) (sealed, error) {
-	made, err := sgsign.Bundle(&sgsign.DSSEData{Data: payload, PayloadType: typeInToto}, keypair{s}, sgsign.BundleOptions{Context: ctx})
+	var made *protobundle.Bundle
+	var err error
+	if s.keyless != nil {
+		made, err = s.keyless.seal(ctx, payload, s.own)
+	} else {
+		made, err = sgsign.Bundle(&sgsign.DSSEData{Data: payload, PayloadType: typeInToto}, keypair{s}, sgsign.BundleOptions{Context: ctx})
+	}
 	if err != nil {
 		return sealed{}, err
 	}

@@ -36,7 +36,7 @@ func FuzzBundle(f *testing.F) {
 			return
 		}
 		if who, err := trustedOne.own.ofBundle(opened.bundle); err == nil {
-			t.Fatalf("%s is said to have signed it", who.name())
+			t.Fatalf("%s is said to have signed it", who.name)
 		}
 	})
 }

@@ -51,9 +51,6 @@ func Load(key, password secret.Ref) (*Signer, error) {
 			}
 		}
 	}
-	if key == "keyless" {
-		return nil, fmt.Errorf("%w: keyless signing is not supported yet; give file:PATH or env:NAME of an encrypted cosign key", verdict.ErrUsage)
-	}
 	data, err := key.Read()
 	if err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func TestLoad(t *testing.T) {
 		{"damaged", write("damaged", []byte(strings.Replace(string(private), "\n", "\nAAAA", 3))), right, "opening the signing key"},
 		{"not there", "file:" + secret.Ref(folder) + "/none", "", "no such file"},
 		{"a key vault", "azurekms://vault.vault.azure.net/key", "", "not supported yet"},
-		{"keyless", "keyless", "", "not supported yet"},
+		{"no reference", "keyless", "", "by reference"},
 		{"the key itself", secret.Ref(private), "", "by reference"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -17,8 +17,10 @@ import (
 	sigoptions "github.com/sigstore/sigstore/pkg/signature/options"
 )
 
-// Signer holds an opened key. It is safe for concurrent use.
+// Signer holds an opened key, or has keys of minutes certified for whoever runs it. It is safe for concurrent use.
 type Signer struct {
+	keyless *keyless // nil where there is a key
+
 	key      signature.SignerVerifier
 	public   crypto.PublicKey
 	pem      []byte
@@ -56,17 +58,32 @@ func newSigner(key signature.SignerVerifier) (*Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf(doing, err)
 	}
-	return &Signer{key: key, public: public, pem: encoded, identity: own[0].identity, details: details, own: own}, nil
+	return &Signer{key: key, public: public, pem: encoded, identity: own.keys[0].identity, details: details, own: own}, nil
 }
 
-// PublicPEM is the public key that verifies what the signer signs.
+// PublicPEM is the public key that verifies what the signer signs; nil where it signs without one.
 func (s *Signer) PublicPEM() []byte { return bytes.Clone(s.pem) }
 
-// Fingerprint is "sha256:…", the digest of the public key in its PKIX form.
+// Identity is whom the signer's certificates are for; false where it has a key.
+func (s *Signer) Identity() (who Identity, keyless bool) {
+	if s.keyless == nil {
+		return Identity{}, false
+	}
+	s.keyless.mu.Lock()
+	defer s.keyless.mu.Unlock()
+	return s.keyless.who, true
+}
+
+// Fingerprint is "sha256:…", the digest of the public key in its PKIX form; empty where there is none.
 func (s *Signer) Fingerprint() string { return s.identity.fingerprint }
 
-// Name is how verification calls the signer: "key sha256:…".
-func (s *Signer) Name() string { return s.identity.name() }
+// Name is how verification calls the signer: "key sha256:…", or "identity NAME, by ISSUER".
+func (s *Signer) Name() string {
+	if who, keyless := s.Identity(); keyless {
+		return nameOf(who)
+	}
+	return s.identity.name()
+}
 
 // lock makes the caller the only one of this signer to rewrite tag, until it calls what is returned.
 func (s *Signer) lock(tag string) (unlock func()) {

@@ -38,33 +38,52 @@ type trusted struct {
 func trust(public crypto.PublicKey) (circle, error) {
 	id, err := identify(public)
 	if err != nil {
-		return nil, err
+		return circle{}, err
 	}
 	ways := [][]signature.LoadOption{nil}
 	if _, ok := public.(ed25519.PublicKey); ok {
 		ways = append(ways, []signature.LoadOption{options.WithED25519ph()})
 	}
-	var keys circle
+	var trustees circle
 	for _, way := range ways {
 		verifier, err := signature.LoadDefaultVerifier(public, way...)
 		if err != nil {
-			return nil, err
+			return circle{}, err
 		}
 		key := root.NewExpiringKey(verifier, time.Time{}, time.Time{}) // never expires: rotation is a matter of which keys are given
-		keys = append(keys, trusted{
+		trustees.keys = append(trustees.keys, trusted{
 			identity: id, public: public, verifier: verifier,
 			material: root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) { return key, nil }),
 		})
 	}
-	return keys, nil
+	return trustees, nil
 }
 
-// circle is the set of trusted keys.
-type circle []trusted
+// circle is who is trusted: keys, and people or jobs whose certificates the authorities of root issued.
+type circle struct {
+	keys   []trusted
+	people []matcher
+	root   *Root // nil where nobody is trusted by identity
+}
+
+// trustees reads whom a policy trusts.
+func (p Policy) trustees() (c circle, err error) {
+	if c.people, err = readIdentities(p.Identities, p.Root); err != nil {
+		return circle{}, err
+	}
+	c.root = p.Root
+	if c.keys, err = readKeys(p.Keys); err != nil {
+		return circle{}, err
+	}
+	if len(c.keys) == 0 && len(c.people) == 0 {
+		return circle{}, fmt.Errorf("%w: neither a public key nor an identity is given to verify with", verdict.ErrUsage)
+	}
+	return c, nil
+}
 
 // readKeys reads public keys as PEM, one or several in each text.
-func readKeys(texts [][]byte) (circle, error) {
-	var keys circle
+func readKeys(texts [][]byte) ([]trusted, error) {
+	var keys []trusted
 	for i, text := range texts {
 		found := 0
 		for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
@@ -79,26 +98,23 @@ func readKeys(texts [][]byte) (circle, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%w: trusted key %d cannot be used: %w", verdict.ErrUsage, i+1, err)
 			}
-			keys = append(keys, key...)
+			keys = append(keys, key.keys...)
 			found++
 		}
 		if found == 0 {
 			return nil, fmt.Errorf("%w: trusted key %d is not a public key in PEM", verdict.ErrUsage, i+1)
 		}
 	}
-	switch {
-	case len(keys) == 0:
-		return nil, fmt.Errorf("%w: no public key is given to verify with", verdict.ErrUsage)
-	case len(keys) > maxKeys:
+	if len(keys) > maxKeys {
 		return nil, fmt.Errorf("%w: %d public keys are given, more than the limit of %d", verdict.ErrUsage, len(keys), maxKeys)
 	}
 	return keys, nil
 }
 
 // hinted returns the keys with those that hint names first. The hint is not signed: it only saves time.
-func (c circle) hinted(hint string) circle {
-	var first, others circle
-	for _, key := range c {
+func (c circle) hinted(hint string) []trusted {
+	var first, others []trusted
+	for _, key := range c.keys {
 		if key.hint == hint {
 			first = append(first, key)
 		} else {
@@ -110,37 +126,40 @@ func (c circle) hinted(hint string) circle {
 
 // errSigner is returned when no trusted key verifies a signature.
 func (c circle) errSigner() error {
-	if c[0].fingerprint == c[len(c)-1].fingerprint {
-		return fmt.Errorf("the trusted key %s did not sign it, or it was changed since", short(c[0].fingerprint))
+	switch {
+	case len(c.keys) == 0:
+		return fmt.Errorf("it is signed with a key, and only identities are trusted")
+	case c.keys[0].fingerprint == c.keys[len(c.keys)-1].fingerprint:
+		return fmt.Errorf("the trusted key %s did not sign it, or it was changed since", short(c.keys[0].fingerprint))
 	}
-	return fmt.Errorf("none of the %d trusted keys signed it, or it was changed since", len(c))
+	return fmt.Errorf("none of the %d trusted keys signed it, or it was changed since", len(c.keys))
 }
 
-// ofBundle says which key signed the bundle's envelope.
-func (c circle) ofBundle(b *bundle.Bundle) (identity, error) {
+// ofBundle says who signed the bundle's envelope.
+func (c circle) ofBundle(b *bundle.Bundle) (signedBy, error) {
 	content, err := b.SignatureContent()
 	if err != nil {
-		return identity{}, err
+		return signedBy{}, err
 	}
 	material, err := b.VerificationContent()
 	if err != nil {
-		return identity{}, err
+		return signedBy{}, err
 	}
 	public := material.PublicKey()
 	if public == nil {
-		return identity{}, fmt.Errorf("it is signed with a certificate, and only keys are trusted")
+		return c.ofCertificate(b)
 	}
 	for _, key := range c.hinted(public.Hint()) {
 		if verify.VerifySignature(content, material, key.material) == nil {
-			return key.identity, nil
+			return signedBy{name: key.name()}, nil
 		}
 	}
-	return identity{}, c.errSigner()
+	return signedBy{}, c.errSigner()
 }
 
 // ofMessage says which key signed the bytes.
 func (c circle) ofMessage(signed, message []byte) (identity, error) {
-	for _, key := range c {
+	for _, key := range c.keys {
 		if key.verifier.VerifySignature(bytes.NewReader(signed), bytes.NewReader(message)) == nil {
 			return key.identity, nil
 		}
@@ -165,7 +184,7 @@ func (c circle) ofEnvelope(ctx context.Context, data []byte) (payload []byte, si
 	if payload, err = envelope.DecodeB64Payload(); err != nil {
 		return nil, identity{}, reject(CodeMalformed, "its payload cannot be read: %w", err)
 	}
-	for _, key := range c {
+	for _, key := range c.keys {
 		verifier, err := dsse.NewEnvelopeVerifier(&sigdsse.VerifierAdapter{SignatureVerifier: key.verifier, Pub: key.public})
 		if err != nil {
 			return nil, identity{}, err

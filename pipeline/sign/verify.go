@@ -23,6 +23,9 @@ import (
 type Policy struct {
 	// Keys are the public keys, PEM, whose signatures count.
 	Keys [][]byte
+	// Identities are those whose signatures count by certificates, which the authorities of Root issued.
+	Identities []Identity
+	Root       *Root
 	// MaxAge is how old evidence may be; 0: any age. Plain signatures have no date.
 	MaxAge time.Duration
 	// Repositories are the names under which evidence counts; none: the image's own repository. An image that was
@@ -40,9 +43,9 @@ type Policy struct {
 const skew = 5 * time.Minute
 
 // Verify reads what stands beside the image and says what of it counts under the policy. It asks nobody but the
-// registry. An error says that it could not be found out; what was found and is bad stands in the report, see Err.
+// registry: who is trusted, and the authorities that vouch for identities, are known before. An error says that it could not be found out; what was found and is bad stands in the report, see Err.
 func Verify(ctx context.Context, c *registry.Client, at subject.Subject, p Policy) (Report, error) {
-	keys, err := readKeys(p.Keys)
+	trustees, err := p.trustees()
 	if err != nil {
 		return Report{}, err
 	}
@@ -53,7 +56,7 @@ func Verify(ctx context.Context, c *registry.Client, at subject.Subject, p Polic
 	if p.Now.IsZero() {
 		p.Now = time.Now()
 	}
-	v := &verification{Policy: p, client: c, at: at, keys: keys, names: names}
+	v := &verification{Policy: p, client: c, at: at, circle: trustees, names: names}
 	v.Limits = p.Limits.withDefaults()
 	v.memory = semaphore.NewWeighted(v.Limits.Bundle)
 	ctx, cancel := context.WithTimeout(ctx, v.Limits.Time)
@@ -69,7 +72,7 @@ type verification struct {
 	Policy
 	client *registry.Client
 	at     subject.Subject
-	keys   circle
+	circle circle
 	names  []string
 	memory *semaphore.Weighted // bytes of bundles that may be held at once: those of one of the largest
 }
@@ -121,7 +124,7 @@ func (v *verification) classic(ctx context.Context) ([]found, error) {
 	}
 	return eachOf(ctx, layers, func(ctx context.Context, layer v1.Descriptor) (found, error) {
 		ref := v.at.Repository + "@" + layer.Digest.String()
-		signer, err := openClassic(ctx, v.client, v.at, layer, v.keys, v.names)
+		signer, err := openClassic(ctx, v.client, v.at, layer, v.circle, v.names)
 		if code, reason, ok := rejected(err); ok {
 			return found{rejection: &Rejection{Ref: ref, Code: code, Reason: reason}}, nil
 		}
@@ -178,7 +181,7 @@ func (v *verification) open(ctx context.Context, entry v1.Descriptor, ref string
 	if err != nil {
 		return none, err
 	}
-	signer, err := v.keys.ofBundle(opened.bundle)
+	signer, err := v.circle.ofBundle(opened.bundle)
 	if err != nil {
 		return none, reject(CodeSigner, "%s", clip(err.Error()))
 	}
@@ -200,8 +203,12 @@ func (v *verification) open(ctx context.Context, entry v1.Descriptor, ref string
 		if err := v.checkAge(summary.At); err != nil {
 			return none, err
 		}
+		if !signer.witnessed.IsZero() && summary.At.After(signer.witnessed.Add(skew)) {
+			return none, reject(CodeAge, "it says that it was made at %s, and was signed before that, at %s",
+				summary.At.Format(time.RFC3339), signer.witnessed.UTC().Format(time.RFC3339))
+		}
 	}
-	return evidence.Verified{Statement: statement, Summary: summary, Signer: signer.name(), At: summary.At, Ref: ref}, nil
+	return evidence.Verified{Statement: statement, Summary: summary, Signer: signer.name, At: summary.At, Ref: ref}, nil
 }
 
 func (v *verification) checkAge(at time.Time) error {

@@ -63,6 +63,8 @@ type Place struct {
 	CreatedBy string `json:"created_by,omitempty"` // that layer's history entry
 	// Dockerfile is the Dockerfile's line ("Dockerfile:12") that made the layer, where known.
 	Dockerfile string `json:"dockerfile,omitempty"`
+	// Setting is the field of hallmark.yaml that asked for what failed ("launch[1].probes[0]"), where known.
+	Setting string `json:"setting,omitempty"`
 }
 
 // String is the shortest text that finds the place: "Dockerfile:12 (/etc/passwd)".

@@ -4,36 +4,39 @@ package real
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// actionRepository is a repository with this action, a tiny project, and the workflow that uses the one on the other.
-func actionRepository(t *testing.T, project tiny) string {
+// actionRepository is a repository with this action, projects by their folders, and a workflow that uses the one on the
+// others.
+func actionRepository(t *testing.T, workflow string, projects map[string]string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(work, "action-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(project.project(t), filepath.Join(dir, "project")); err != nil {
-		t.Fatal(err)
+	copied := map[string]string{"action.yml": "action.yml", "action": "action", "test/real/testdata/action/" + workflow: ".github/workflows/" + workflow}
+	for folder, from := range projects {
+		copied[from] = folder
 	}
-	for from, to := range map[string]string{
-		"action.yml": "action.yml", "action": "action", "test/real/testdata/action/workflow.yml": ".github/workflows/golden.yml",
-	} {
+	for from, to := range copied {
+		if !filepath.IsAbs(from) {
+			from = filepath.Join(top, from)
+		}
 		to = filepath.Join(dir, to)
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		command(t, "", "cp", "-r", filepath.Join(top, from), to)
+		command(t, "", "cp", "-r", from, to)
 	}
 	command(t, dir, "git", "init", "--quiet")
 	command(t, dir, "git", "add", ".")
@@ -58,54 +61,36 @@ func (h home) settings() []string {
 	}
 }
 
-// A workflow stages in one step and promotes in another by the digest alone, on a runner on this machine: act, which does
-// what GitHub's runner does with actions, commands, outputs and post steps.
+// asOptions are the settings as options of act.
+func asOptions(settings []string) []string {
+	var options []string
+	for _, entry := range settings {
+		options = append(options, "--env", entry)
+	}
+	return options
+}
+
+// A workflow stages in one step and promotes in another by the digest alone.
 func TestActionInAWorkflow(t *testing.T) {
 	h := newHome(t)
-	repository := actionRepository(t, tiny{stamp: "action"})
-	act := peer(t, "act")
-	ctx, cancel := context.WithTimeout(t.Context(), longest)
-	defer cancel()
-	args := []string{"push", "--platform", "ubuntu-latest=-self-hosted"}
-	for _, entry := range h.settings() {
-		args = append(args, "--env", entry)
-	}
-	cmd := exec.CommandContext(ctx, act, args...)
-	cmd.Dir = repository
-	elsewhere := t.TempDir() // act's own settings and cache, and no daemon
-	cmd.Env = append(os.Environ(), "HOME="+elsewhere, "XDG_CONFIG_HOME="+elsewhere, "XDG_CACHE_HOME="+elsewhere, "DOCKER_HOST=unix://"+elsewhere+"/none.sock")
-	if err := os.MkdirAll(filepath.Join(elsewhere, "act"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(elsewhere, "act", "actrc"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.CombinedOutput()
-	log := string(out)
-	if err != nil {
-		t.Fatalf("act: %v\n%s", err, log)
-	}
-
+	repository := actionRepository(t, "workflow.yml", map[string]string{"project": tiny{stamp: "action"}.project(t)})
+	a := startAct(t, repository, nil, asOptions(h.settings()), nil).end(t, false)
+	log := a.log.String()
 	for _, want := range []string{
 		`output VERDICT=pass\n`,
 		`output DIGEST=sha256:[0-9a-f]{64}\n`,
-		`output STAGED=\S+/tiny:staging-\S+\n`,
 		`output PROMOTED=false\n`,
-		`output SARIF=\S+findings\.sarif\n`,
-		`output CLUSTERS=sandbox-\S+\n`,
-		`\| golden \S+/tiny:golden\n`,
-		`\| promoted true\n`,
+		`\] golden \S+/tiny:golden\n`,
+		`\] promoted true\n`,
 		`::group::launch`,
-		`Summary - ## ✅ Hallmark: PASS`,
 		`(?s)Success - Post \./.*Success - Post \./`,
 	} {
 		if !regexp.MustCompile(want).MatchString(log) {
 			t.Errorf("the log has no %s", want)
 		}
 	}
-	if strings.Contains(log, password) {
-		t.Error("the key's password is in the log")
-	}
+	a.secrets(t, password)
+	asBefore(t, "workflow.golden", a.told())
 	if t.Failed() {
 		t.Log(log)
 		return
@@ -116,10 +101,31 @@ func TestActionInAWorkflow(t *testing.T) {
 	}
 }
 
+// One image that a gate stops, and one that a probe does: the annotations stand at the lines that somebody can mend.
+func TestActionStopped(t *testing.T) {
+	h := newHome(t)
+	gate, probe := tiny{stamp: "gate"}.project(t), tiny{stamp: "probe", probe: "http: {port: 8080, path: /, expect: something else, timeout: 30s}"}.project(t)
+	file := filepath.Join(gate, "Dockerfile")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, append(text, "ENV DB_PASSWORD=hunter2hunter2\n"...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	repository := actionRepository(t, "stopped.yml", map[string]string{"gate": gate, "probe": probe})
+	a := startAct(t, repository, nil, asOptions(h.settings()), nil).end(t, true)
+	a.secrets(t, password)
+	asBefore(t, "stopped.golden", a.told())
+	if t.Failed() {
+		t.Log(a.log.String())
+	}
+}
+
 // A job that is cancelled while its cluster runs: the runner sends SIGINT to the launcher, and nothing else.
 func TestActionCancelled(t *testing.T) {
 	h := newHome(t)
-	repository := actionRepository(t, tiny{stamp: "cancelled", probe: "run: [/service, sleep, '60']"})
+	repository := actionRepository(t, "cancelled.yml", map[string]string{"project": tiny{stamp: "cancelled", probe: longProbe}.project(t)})
 	files := t.TempDir()
 	environment := append(os.Environ(), h.settings()...)
 	environment = append(environment, "GITHUB_ACTIONS=true", "GITHUB_WORKSPACE="+repository, "RUNNER_TEMP="+files,
@@ -175,6 +181,50 @@ func TestActionCancelled(t *testing.T) {
 	}
 }
 
+// The same under act, which ends the step harder than GitHub's runner does: it kills the launcher. Then the program has to
+// see for itself that nobody is there any more, and the post step to take down what is left.
+func TestActionCancelledByAct(t *testing.T) {
+	h := newHome(t)
+	repository := actionRepository(t, "cancelled.yml", map[string]string{"project": tiny{stamp: "cancelled", probe: longProbe}.project(t)})
+	launching := make(chan struct{})
+	var once sync.Once
+	a := startAct(t, repository, nil, asOptions(h.settings()), func(e actEvent) {
+		if strings.Contains(e.Msg, "probe run") || strings.Contains(e.Msg, "serving on port") {
+			once.Do(func() { close(launching) })
+		}
+	})
+	select {
+	case <-launching:
+	case err := <-a.done:
+		t.Fatalf("no launch began: %v\n%s", err, &a.log)
+	case <-time.After(longest):
+		t.Fatal("no launch began")
+	}
+	if err := a.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	a.end(t, true)
+	if left := leftOf(h); len(left) > 0 {
+		t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
+	}
+	a.secrets(t, password)
+	results := map[string]string{}
+	for _, e := range a.events {
+		if e.StepResult != "" && e.Step == "./" {
+			results[e.Stage] = e.StepResult
+		}
+	}
+	if results["Main"] != "failure" || results["Post"] != "success" {
+		t.Errorf("the step and its post ended with %v", results)
+	}
+	if !strings.Contains(a.log.String(), "Nothing was left behind") && !strings.Contains(a.log.String(), "Taken down: ") {
+		t.Error("post says nothing of what it found")
+	}
+	if t.Failed() {
+		t.Log(a.log.String())
+	}
+}
+
 // watched keeps what is written, and tells once when a text was in it.
 type watched struct {
 	text  bytes.Buffer
@@ -212,4 +262,33 @@ func states(t *testing.T, file string) []string {
 		all = append(all, "STATE_"+name+"="+strings.Join(value, "\n"))
 	}
 	return all
+}
+
+// approved is the documented workflow: one job stages the demo's image, another promotes it by its digest. A home of its own,
+// so that nothing stands already; the engine's cache is the one of the parts before.
+func (s *sparkImage) approved(t *testing.T) {
+	h := newHome(t)
+	repository := actionRepository(t, "approval.yml", map[string]string{"images/spark": "examples/spark"})
+	key, err := os.ReadFile(keyFiles + ".key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var contexts []string
+	for _, flag := range s.contexts {
+		contexts = append(contexts, strings.TrimPrefix(flag, "--build-context="))
+	}
+	options := asOptions([]string{"HALLMARK_HOME=" + h.dir, "HALLMARK_ENGINE_ROOT=" + filepath.Join(s.dir, "engine"), "HALLMARK_SCAN_DATABASE_FROM=demo"})
+	options = append(options, "--secret", "HALLMARK_KEY", "--secret", "HALLMARK_KEY_PASSWORD", "--var", "IMAGE=spark",
+		"--var", "TESTS_BINARY="+program, "--var", "TESTS_CONTEXTS="+strings.Join(contexts, "\n"))
+	began := time.Now()
+	a := startAct(t, repository, []string{"HALLMARK_KEY=" + string(key), "HALLMARK_KEY_PASSWORD=" + password}, options, nil).end(t, false)
+	t.Logf("both jobs took %s", time.Since(began).Round(time.Second))
+	a.secrets(t, password)
+	asBefore(t, "approval.golden", a.told())
+	if t.Failed() {
+		t.Log(a.log.String())
+	}
+	if v := verify(t, h, "spark:golden", 0); v.Subject.Digest != s.first.report.Subject.Digest {
+		t.Errorf("golden is %s, and the command line had made %s of the same files", v.Subject.Digest, s.first.report.Subject.Digest)
+	}
 }

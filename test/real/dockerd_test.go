@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -134,14 +135,16 @@ func (d *dockerd) dropGroups() (left []string) {
 	return left
 }
 
-// ask calls Docker's API.
+// ask calls Docker's API. What it is sent is an archive, or else JSON.
 func (d *dockerd) ask(method, path string, body io.Reader, into any) error {
 	request, err := http.NewRequest(method, "http://docker"+path, body)
 	if err != nil {
 		return err
 	}
-	if body != nil {
+	if strings.HasPrefix(path, "/images/load") {
 		request.Header.Set("Content-Type", "application/x-tar")
+	} else if body != nil {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	response, err := d.http.Do(request)
 	if err != nil {
@@ -152,7 +155,11 @@ func (d *dockerd) ask(method, path string, body io.Reader, into any) error {
 	if err == nil && response.StatusCode/100 != 2 {
 		err = fmt.Errorf("%s %s: %s: %s", method, path, response.Status, text)
 	}
-	if err == nil && into != nil {
+	switch said, isText := into.(*string); {
+	case err != nil || into == nil:
+	case isText:
+		*said = string(text)
+	default:
 		err = json.Unmarshal(text, into)
 	}
 	return err
@@ -180,6 +187,48 @@ func (d *dockerd) load(t *testing.T, archive []byte) {
 	if err := d.ask("POST", "/images/load?quiet=1", bytes.NewReader(archive), nil); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// container is what a job system asks of Docker for a job.
+type container struct {
+	Image      string
+	User       string
+	Cmd        []string
+	Env        []string
+	WorkingDir string
+	Tty        bool // its output comes as it is, without frames
+	HostConfig struct {
+		Binds, GroupAdd []string
+		NetworkMode     string
+		CapAdd          []string
+		SecurityOpt     []string
+	}
+}
+
+// job runs a container to its end, and returns its exit code and what it said.
+func (d *dockerd) job(t *testing.T, c container) (code int, said string) {
+	t.Helper()
+	c.Tty, c.HostConfig.NetworkMode = true, "host"
+	body, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made struct{ ID string }
+	if err := d.ask("POST", "/containers/create", bytes.NewReader(body), &made); err != nil {
+		t.Fatal(err)
+	}
+	var ended struct{ StatusCode int }
+	err = d.ask("POST", "/containers/"+made.ID+"/start", nil, nil)
+	if err == nil {
+		err = d.ask("POST", "/containers/"+made.ID+"/wait", nil, &ended)
+	}
+	err = errors.Join(err,
+		d.ask("GET", "/containers/"+made.ID+"/logs?stdout=1&stderr=1", nil, &said),
+		d.ask("DELETE", "/containers/"+made.ID+"?force=1", nil, nil))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	return ended.StatusCode, said
 }
 
 // serves makes the daemon the current context of Docker's configuration in the home.

@@ -211,6 +211,31 @@ func TestEmulateDatabricks(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the SDK for Python", func(t *testing.T) {
+		ran := exec.CommandContext(t.Context(), filepath.Join(pythonClients(t), "python"), "testdata/clients/sdk.py", image, "launch")
+		ran.Env = append(w.environment(), "REGISTRY_USER="+user)
+		started := time.Now()
+		if out, err := ran.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		t.Logf("%.1fs", time.Since(started).Seconds())
+	})
+	t.Run("the script of the docs", func(t *testing.T) {
+		docs, err := os.ReadFile(filepath.Join(top, "docs", "emulator.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, script, _ := strings.Cut(string(docs), "\n```python\n")
+		script, _, closed := strings.Cut(script, "\n```\n")
+		if !closed {
+			t.Fatal("docs/emulator.md has no script for Python")
+		}
+		ran := exec.CommandContext(t.Context(), filepath.Join(pythonClients(t), "python"), "-c", script)
+		ran.Env = append(w.environment(), "IMAGE="+image)
+		if out, err := ran.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "1000\n") || !strings.Contains(string(out), "DRIVER_HEALTHY") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
 	t.Run("commands", func(t *testing.T) {
 		c := single(image)
 		c.DockerImage.BasicAuth = &compute.DockerBasicAuth{Username: user, Password: "{{secrets/registry/password}}"}
@@ -236,7 +261,7 @@ func TestEmulateDatabricks(t *testing.T) {
 // ask puts commands in each language, which know of each other where they should.
 func (w *workspace) ask(t *testing.T, id string) {
 	t.Helper()
-	contexts := map[compute.Language]*compute.CommandExecutorV2{}
+	contexts := map[compute.Language]executionContext{}
 	for _, test := range []struct {
 		language compute.Language
 		code     string
@@ -253,20 +278,32 @@ func (w *workspace) ask(t *testing.T, id string) {
 		{compute.LanguagePython, "1 / 0", true, "ZeroDivisionError"},
 		{compute.LanguageScala, "val y = spark.range(10).collect().map(_.toLong).sum", false, "y: Long = 45"},
 		{compute.LanguageScala, `println("sum " + (y + 1)); spark.range(5).createOrReplaceTempView("five")`, false, "sum 46"},
-		{compute.LanguageScala, `sys.error("boom " + y)`, true, "boom 45"},
+		{compute.LanguageScala, "val z = y +\n  1\nprintln(\"lines \" + z)", false, "lines 46"},
+		{compute.LanguageScala, "case class A(n: Long)", false, "defined class A"},
+		{compute.LanguageScala, "spark.range(3).as[Long].map(n => A(n * y)).collect().map(_.n).sum", false, "Long = 135"},
+		{compute.LanguageScala, `sys.error("boom " + y)`, true, "RuntimeException: boom 45"},
+		{compute.LanguageScala, "nosuch", true, "error: not found: value nosuch"},
+		{compute.LanguageScala, "def f(", true, "incomplete"},
 		{compute.LanguageSql, "SELECT sum(id) AS total, 'a' AS letter FROM range(100)", false, "[[4950 a]]"},
+		{compute.LanguageSql, "SELECT CAST(1.5 AS DECIMAL(3,1)) AS d, NULL AS n", false, "[[1.5 <nil>]]"},
 		{compute.LanguageSql, "SELECT nothing", true, "nothing"},
+		// The context borrows Scala's shell, and has views of its own in it.
+		{compute.LanguageSql, "SELECT * FROM five", true, "five"},
+		{compute.LanguageSql, "CREATE TEMPORARY VIEW mine AS SELECT 7 AS n", false, ""},
+		{compute.LanguageScala, `spark.sql("SELECT * FROM mine")`, true, "mine"},
+		{compute.LanguageScala, `spark.sql("SELECT * FROM five").count()`, false, "Long = 5"},
 	} {
-		in := contexts[test.language]
-		if in == nil {
-			var err error
-			if in, err = w.commands.Start(t.Context(), id, test.language); err != nil {
+		in, made := contexts[test.language]
+		if !made {
+			context, err := w.commands.CreateAndWait(t.Context(), compute.CreateContext{ClusterId: id, Language: test.language})
+			if err != nil {
 				t.Fatal(err)
 			}
+			in = executionContext{w, id, context.Id, test.language}
 			contexts[test.language] = in
 		}
 		started := time.Now()
-		got, err := in.Execute(t.Context(), test.code)
+		got, err := in.run(t, test.code)
 		if err != nil {
 			t.Fatalf("%s: %v", test.code, err)
 		}
@@ -275,12 +312,85 @@ func (w *workspace) ask(t *testing.T, id string) {
 		}
 		t.Logf("%-7s %5.1fs %s", test.language, time.Since(started).Seconds(), test.code)
 	}
+	for _, test := range []struct {
+		language compute.Language
+		code     string
+		then     string // what the context still knows
+		want     string
+	}{
+		{compute.LanguagePython, "import time; time.sleep(600)", "print(x)", "1000"},
+		{compute.LanguageScala, "Thread.sleep(600000)", "println(y + 1)", "46"},
+		{compute.LanguageScala, "spark.range(4).foreach { (n: java.lang.Long) => Thread.sleep(600000) }", "println(y + 2)", "47"},
+		{compute.LanguageSql, "SELECT count(*) FROM range(100000000) a CROSS JOIN range(100000000) b WHERE a.id * b.id % 7 = 3", "SELECT n + 1 FROM mine", "[[8]]"},
+	} {
+		in := contexts[test.language]
+		in.cancel(t, test.code)
+		got, err := in.run(t, test.then)
+		if err != nil || got.Failed() || !strings.Contains(fmt.Sprint(got.Data), test.want) {
+			t.Errorf("after %q was cancelled: %+v, %v; want %q", test.code, got, err, test.want)
+		}
+	}
+	if err := contexts[compute.LanguageScala].destroy(t); err != nil {
+		t.Error(err)
+	}
+	if got, err := contexts[compute.LanguageSql].run(t, "SELECT n FROM mine"); err != nil || !strings.Contains(fmt.Sprint(got.Data), "[[7]]") {
+		t.Errorf("after the context whose shell it borrows was destroyed: %+v, %v", got, err)
+	}
+	delete(contexts, compute.LanguageScala)
 	if _, err := w.commands.Start(t.Context(), id, compute.LanguageR); err == nil {
 		t.Error("an image without R has a context for R")
 	}
 	for _, in := range contexts {
-		if err := in.Destroy(t.Context()); err != nil {
+		if err := in.destroy(t); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// executionContext is one, with the language that its commands are in.
+type executionContext struct {
+	w           *workspace
+	cluster, id string
+	language    compute.Language
+}
+
+func (c executionContext) run(t *testing.T, code string) (*compute.Results, error) {
+	t.Helper()
+	done, err := c.w.commands.ExecuteAndWait(t.Context(), compute.Command{ClusterId: c.cluster, ContextId: c.id, Language: c.language, Command: code})
+	if err != nil {
+		return nil, err
+	}
+	return done.Results, nil
+}
+
+func (c executionContext) destroy(t *testing.T) error {
+	t.Helper()
+	return c.w.commands.Destroy(t.Context(), compute.DestroyContext{ClusterId: c.cluster, ContextId: c.id})
+}
+
+// cancel puts a command that would go on for long, and cancels it once it runs.
+func (c executionContext) cancel(t *testing.T, code string) {
+	t.Helper()
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	put, err := c.w.commands.Execute(ctx, compute.Command{ClusterId: c.cluster, ContextId: c.id, Language: c.language, Command: code})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * time.Second) // it is to be under way: a command that only waits for its turn is cancelled by other means
+	if _, err := c.w.commands.Cancel(ctx, compute.CancelCommand{ClusterId: c.cluster, ContextId: c.id, CommandId: put.CommandId}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		got, err := c.w.commands.CommandStatus(ctx, compute.CommandStatusRequest{ClusterId: c.cluster, ContextId: c.id, CommandId: put.CommandId})
+		if err != nil {
+			t.Fatalf("%s: %v", code, err)
+		}
+		if got.Status == compute.CommandStatusCancelled {
+			t.Logf("%-7s %5.1fs until it was cancelled: %s", c.language, time.Since(began).Seconds(), code)
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
 }

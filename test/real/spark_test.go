@@ -64,6 +64,7 @@ func TestSpark(t *testing.T) {
 		{"from Dockerfile to golden", (*sparkImage).toGolden},
 		{"cosign verifies", (*sparkImage).cosign},
 		{"again", (*sparkImage).again},
+		{"in a workflow with an approval", (*sparkImage).approved},
 		{"in distribution's registry", (*sparkImage).elsewhere},
 		{"broken", (*sparkImage).broken},
 		{"one layer changed, interrupted, killed", (*sparkImage).changed},

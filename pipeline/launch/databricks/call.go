@@ -15,6 +15,7 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -116,7 +117,7 @@ func inWords(answer *apierr.APIError) string {
 	if answer.ErrorCode != "" && answer.ErrorCode != "<nil>" && answer.ErrorCode != "UNKNOWN" && answer.ErrorCode != "SCIM_" {
 		text = answer.ErrorCode + ": " + text
 	}
-	if text = foreign.Short(text, 300); text != "" {
+	if text = foreign.Short(secret.Redact(text), 300); text != "" {
 		return " (" + strings.TrimRight(text, ".") + ")"
 	}
 	return ""
@@ -153,6 +154,9 @@ func gone(err error) bool {
 
 // explain makes a launch's error of what a request came to. None of it is the image's fault.
 func (w *workspace) explain(doing string, err error) error {
+	if none := (*noLogin)(nil); errors.As(err, &none) {
+		return none.explained(doing)
+	}
 	known := &launch.Error{Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: doing + ": " + said(err), Cause: err}
 	again := false
 	switch code := status(err); {
@@ -203,4 +207,6 @@ func configuration(reason, remedy string) error {
 }
 
 // short is an error in one line without secrets.
-func short(err error) string { return strings.TrimRight(foreign.Short(err.Error(), 400), ".") }
+func short(err error) string {
+	return strings.TrimRight(foreign.Short(secret.Redact(err.Error()), 400), ".") // before it is cut: half a secret is one, too
+}

@@ -38,7 +38,8 @@ type cluster struct {
 	url    imageURL
 	book   *launch.Logbook
 
-	ending sync.Mutex // one takes it down at a time
+	over   <-chan struct{} // closed when the launch has no time any more, or was interrupted
+	ending sync.Mutex      // one takes it down at a time
 
 	mu       sync.Mutex
 	id       string
@@ -53,8 +54,8 @@ type cluster struct {
 	deleted  bool
 }
 
-func newCluster(t *Target, space *workspace, made *plan, spec launch.Spec, url imageURL) *cluster {
-	c := &cluster{target: t, space: space, plan: made, spec: spec, url: url, book: launch.NewLogbook(), contexts: map[compute.Language]string{}}
+func newCluster(ctx context.Context, t *Target, space *workspace, made *plan, spec launch.Spec, url imageURL) *cluster {
+	c := &cluster{over: ctx.Done(), target: t, space: space, plan: made, spec: spec, url: url, book: launch.NewLogbook(), contexts: map[compute.Language]string{}}
 	made.mu.Lock()
 	defer made.mu.Unlock()
 	c.events, made.before = made.before, nil
@@ -75,6 +76,7 @@ func (c *cluster) setID(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.id = id
+	c.target.learn(id)
 }
 
 func (c *cluster) known() string {
@@ -178,18 +180,19 @@ func (c *cluster) Logs(ctx context.Context) (io.ReadCloser, error) {
 }
 
 // Terminate deletes the cluster for good. Where a creation was never answered, and nothing is found that came of it, its
-// error says how to look again: a cluster may appear later.
+// error says how to look again: a cluster may appear later. After an error no fresh cluster is tried: there would be two.
 func (c *cluster) Terminate(ctx context.Context) error {
-	if err := c.end(ctx); err != nil {
-		return err
-	}
-	if c.target.inDoubt() {
-		return &launch.Error{
+	err := c.end(ctx)
+	if err == nil && c.target.inDoubt() {
+		err = &launch.Error{
 			Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: "the creation of a cluster was never answered, and none is found that came of it: one may still appear",
 			Remedy: "Run hallmark cleanup --run " + c.spec.RunID + " in a few minutes",
 		}
 	}
-	return nil
+	if err != nil {
+		c.target.mark(false)
+	}
+	return err
 }
 
 // end deletes the cluster for good. Where its creation was never answered, it looks for it by its tag.
@@ -198,21 +201,25 @@ func (c *cluster) end(ctx context.Context) error {
 	defer c.ending.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteWithin)
 	defer cancel()
+	var lost error
 	if c.target.inDoubt() {
-		c.abandon(ctx)
+		lost = c.abandon(ctx)
 	}
 	id := c.known()
 	if id == "" || c.deleted {
-		return nil
+		return lost
 	}
-	c.destroyContexts(ctx)
+	select {
+	case <-c.over: // whoever interrupts may soon kill, and contexts go with their cluster
+	default:
+		c.destroyContexts(ctx)
+	}
 	if err := c.space.remove(ctx, id); err != nil {
-		c.event("the cluster %s could not be deleted; the workspace ends it after %s without work, hallmark cleanup --run %s at once", id, c.target.options.Autotermination, c.spec.RunID)
-		return err
+		return c.notDeleted(&stays{id, err})
 	}
 	c.deleted = true
 	c.event("the cluster %s was deleted for good", id)
-	return nil
+	return lost
 }
 
 // permanently asks for a cluster's deletion. A workspace that wants to be left alone for longer than the round lasts is
@@ -262,19 +269,6 @@ func (w *workspace) remove(ctx context.Context, id string) error {
 		return ended
 	}
 	return err
-}
-
-// doubtful notes whether there may be a cluster that nobody knows.
-func (t *Target) doubtful(is bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.doubt = is
-}
-
-func (t *Target) inDoubt() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.doubt
 }
 
 // State is what is known of the cluster.

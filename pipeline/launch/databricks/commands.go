@@ -178,7 +178,13 @@ func (c *cluster) forget(language compute.Language) {
 }
 
 // stop ends a command whose time is over, and gives its context up: whatever hangs in it would keep the next one waiting.
+// At the end of the launch there is no next one: what costs money goes first.
 func (c *cluster) stop(ctx context.Context, language compute.Language, shell, command string) {
+	select {
+	case <-c.over:
+		return
+	default:
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), destroyWithin)
 	defer cancel()
 	_, _ = c.space.commands.Cancel(ctx, compute.CancelCommand{ClusterId: c.known(), ContextId: shell, CommandId: command})

@@ -38,6 +38,10 @@ const (
 	answersWithin = 30 * time.Second
 	// tokensWithin bounds the retries of requests for tokens, which the SDK makes by itself.
 	tokensWithin = 60 * time.Second
+	// mostPerSecond bounds the pace of requests where nobody has set DATABRICKS_RATE_LIMIT. The SDK's own 15 are for programs
+	// that list things; a launch asks some thirty times in all, most of them in its first second and its last, with pauses of its
+	// own between looks, and does as a workspace says that wants to be left alone.
+	mostPerSecond = 50
 )
 
 // workspace speaks with one workspace.
@@ -55,7 +59,8 @@ type workspace struct {
 // environment variables, from .databrickscfg, from the CI system.
 func connect(ctx context.Context, options Options) (*workspace, error) {
 	cfg := &config.Config{
-		Profile: options.Profile, Host: options.Host,
+		Credentials: &logins{},
+		Profile:     options.Profile, Host: options.Host,
 		HTTPTimeoutSeconds: int(answersWithin.Seconds()), RetryTimeoutSeconds: int(tokensWithin.Seconds()),
 	}
 	w := &wire{inner: options.Transport, cfg: cfg}
@@ -70,7 +75,11 @@ func connect(ctx context.Context, options Options) (*workspace, error) {
 	}
 	maskSecrets(cfg)
 	if err != nil {
-		return nil, configuration("the settings for Databricks cannot be used: "+short(err), "Correct the profile in .databrickscfg, or the variables DATABRICKS_… of the environment")
+		remedy := "Correct the profile in .databrickscfg, or the variables DATABRICKS_… of the environment"
+		if strings.Contains(err.Error(), "more than one authorization method") {
+			remedy = "Say which way to log in is meant, in DATABRICKS_AUTH_TYPE or in the profile's auth_type, or leave out what belongs to the others"
+		}
+		return nil, configuration("the settings for Databricks cannot be used: "+short(err), remedy)
 	}
 	if cfg.Host == "" && cfg.AzureResourceID == "" {
 		return nil, configuration("no workspace is named", "Set launch.databricks.host, or DATABRICKS_HOST, or name a profile of .databrickscfg in launch.databricks.profile")
@@ -82,6 +91,9 @@ func connect(ctx context.Context, options Options) (*workspace, error) {
 	// Retries are call's: the SDK repeats what it must not (a cluster's creation), and waits without telling.
 	settings.TransientErrors = nil
 	settings.ErrorRetriable = func(context.Context, error) bool { return false }
+	if settings.RateLimitPerSecond == 0 {
+		settings.RateLimitPerSecond = mostPerSecond
+	}
 	speaker, err := client.NewWithClient(cfg, httpclient.NewApiClient(settings))
 	if err != nil {
 		return nil, configuration(short(err), "")
@@ -141,7 +153,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if scheme, token, found := strings.Cut(req.Header.Get("Authorization"), " "); found && scheme != "" {
 		secret.Mask(token)
 	}
-	resp, err := w.inner.RoundTrip(req)
+	resp, err := w.inner.RoundTrip(maskSent(req))
 	if err != nil {
 		return resp, &broken{err}
 	}

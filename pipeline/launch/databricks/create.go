@@ -12,7 +12,6 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/compute"
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
-	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -31,7 +30,7 @@ func (c *cluster) request(flag bool) compute.CreateCluster {
 		CustomTags:             tagsFor(o.Tags, c.spec),
 		SparkConf:              maps.Clone(o.SparkConf),
 		SparkEnvVars:           o.Env,
-		AutoterminationMinutes: int((o.Autotermination + time.Minute - 1) / time.Minute),
+		AutoterminationMinutes: c.autotermination(),
 		PolicyId:               o.Policy,
 		// What a policy only proposes is wanted, too.
 		ApplyPolicyDefaultValues: o.Policy != "",
@@ -79,8 +78,7 @@ func logConf(to, region string) *compute.ClusterLogConf {
 	}
 }
 
-// create asks for the cluster, and knows its id afterwards. When that is not to be known, whatever was created is looked
-// for by its tag, and deleted.
+// create asks for the cluster, and knows its id afterwards. When that is not to be known, the target is in doubt.
 func (c *cluster) create(ctx context.Context) error {
 	flag := c.target.options.SingleNode != SingleNodeConf
 	err := c.createOnce(ctx, flag)
@@ -106,15 +104,20 @@ func (c *cluster) createOnce(ctx context.Context, flag bool) error {
 		err error
 	}
 	answers := make(chan answer, 1)
+	unsure := false // an answer got lost on the way: there may be a cluster that is not the one that is told
 	go func() {
 		var id string
-		err := c.space.call(outlasting, doing, once, func(ctx context.Context) error {
-			created, err := c.space.clusters.Create(ctx, request)
-			if err == nil {
-				id = created.ClusterId
-			}
-			return err
-		})
+		ask := func(token string, may repeat) error {
+			return c.space.call(outlasting, doing, may, func(ctx context.Context) (err error) {
+				id, err = c.space.create(ctx, request, token)
+				unsure = unsure || err != nil && (status(err) == 0 || status(err) >= http.StatusInternalServerError)
+				return err
+			})
+		}
+		err := ask(c.creationToken(), harmless)
+		if refused(err) && aboutToken(messageOf(err)) { // without it, who asks twice may get two
+			err = ask("", once)
+		}
 		answers <- answer{id, err}
 	}()
 	var got answer
@@ -132,14 +135,18 @@ func (c *cluster) createOnce(ctx context.Context, flag bool) error {
 	if got.err == nil && got.id != "" {
 		c.setID(got.id)
 		c.event("the workspace creates the cluster %s (%s) from %s", got.id, c.mode, c.url.text)
+		if unsure { // the first one may have ended meanwhile, which frees its token
+			if _, err := c.removeOthers(context.WithoutCancel(ctx)); err != nil {
+				c.target.doubtful(true)
+			}
+		}
 		return ctx.Err()
 	}
 	if got.err == nil {
 		got.err = &fault{of: &launch.Error{Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: doing + ": the workspace answers without a cluster's id", Remedy: "Run the same command again"}, again: true}
 	}
 	if !refused(got.err) { // it may have been created all the same
-		c.target.doubtful(true)
-		c.abandon(ctx)
+		c.target.doubtful(true) // end looks for it
 	}
 	return got.err
 }
@@ -161,41 +168,4 @@ func messageOf(err error) string {
 		return answer.Message
 	}
 	return ""
-}
-
-// searches are the pauses before each look for a cluster whose id got lost: a creation that is still under way shows late.
-var searches = []time.Duration{0, time.Second, 3 * time.Second}
-
-// abandon deletes whatever clusters of this run there are besides the known one.
-func (c *cluster) abandon(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteWithin)
-	defer cancel()
-	task := progress.From(ctx)
-	for _, pause := range searches {
-		if c.space.wait(ctx, pause) != nil {
-			return
-		}
-		found, err := c.space.tagged(ctx, func(tags map[string]string) bool { return tags[TagRun] == tagText(c.spec.RunID) })
-		if err != nil {
-			c.event("clusters of this run cannot be looked for (%s); hallmark cleanup --run %s ends them", reasonOf(err), c.spec.RunID)
-			return
-		}
-		others := 0
-		for _, other := range found {
-			if other.ClusterId == c.known() {
-				continue
-			}
-			others++
-			if err := c.space.remove(ctx, other.ClusterId); err != nil {
-				c.event("the cluster %s, whose creation was never answered, cannot be deleted: %v", other.ClusterId, reasonOf(err))
-				continue
-			}
-			task.Notef("The cluster %s, whose creation was never answered, is deleted", other.ClusterId)
-			c.event("the cluster %s, whose creation was never answered, was found by its tag and deleted", other.ClusterId)
-		}
-		if others > 0 {
-			c.target.doubtful(false)
-			return
-		}
-	}
 }

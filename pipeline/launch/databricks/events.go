@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -87,14 +88,14 @@ func eventText(event compute.ClusterEvent, machine bool) string {
 		parts = append(parts, d.DriverStateMessage)
 	}
 	if d.Reason != nil && machine { // the code is that of the end as a rule, and told by itself
-		for _, key := range sortedKeys(d.Reason.Parameters) {
+		for _, key := range slices.Sorted(maps.Keys(d.Reason.Parameters)) {
 			if strings.HasSuffix(key, "_message") {
 				parts = append(parts, d.Reason.Parameters[key])
 			}
 		}
 	} else if d.Reason != nil {
 		text := fmt.Sprintf("%s (%s)", d.Reason.Code, d.Reason.Type)
-		for _, key := range sortedKeys(d.Reason.Parameters) {
+		for _, key := range slices.Sorted(maps.Keys(d.Reason.Parameters)) {
 			text += " " + key + "=" + d.Reason.Parameters[key]
 		}
 		parts = append(parts, text)
@@ -130,10 +131,11 @@ func (c *cluster) scriptResults(told []compute.ClusterEvent) []launch.ScriptResu
 			continue
 		}
 		results = nil // of the last start
-		for _, s := range slices.Concat(event.Details.InitScripts.Global, event.Details.InitScripts.Cluster) {
-			where := destination(s)
+		global := len(event.Details.InitScripts.Global)
+		for i, s := range slices.Concat(event.Details.InitScripts.Global, event.Details.InitScripts.Cluster) {
+			digest, note := c.plan.which(s, i < global)
 			r := launch.ScriptResult{
-				Name: where, Digest: c.plan.digests[where], Elapsed: time.Duration(s.ExecutionDurationSeconds) * time.Second,
+				Name: destination(s), Digest: digest, Note: note, Elapsed: time.Duration(s.ExecutionDurationSeconds) * time.Second,
 				Output: foreign.Short(strings.TrimSpace(s.ErrorMessage+" "+s.Stderr), 4096),
 			}
 			if s.Status != compute.InitScriptExecutionDetailsInitScriptExecutionStatusSucceeded && s.Status != compute.InitScriptExecutionDetailsInitScriptExecutionStatusSkipped {
@@ -148,15 +150,6 @@ func (c *cluster) scriptResults(told []compute.ClusterEvent) []launch.ScriptResu
 		}
 	}
 	return results
-}
-
-func sortedKeys(all map[string]string) []string {
-	keys := make([]string, 0, len(all))
-	for key := range all {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // explain asks package reasons, and whether a fresh cluster may do.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,16 +70,28 @@ func TestFaults(t *testing.T) {
 		{"a quota", func(s *server) {
 			s.script(postCreate, times(9, says(400, "QUOTA_EXCEEDED", "The quota for the number of clusters has been reached"))...)
 		}, verdict.Inconclusive, launch.CodeConfiguration, "quota for the number of clusters", 0},
-		{"the creation's answer is lost", func(s *server) { s.script(postCreate, s.doneAndLost) }, verdict.Pass, "", "", 2},
+		{"the creation's answer is lost", func(s *server) { s.script(postCreate, s.doneAndLost) }, verdict.Pass, "", "", 1},
 		{"the creation fails with 500, and was done", func(s *server) {
 			s.script(postCreate, func(w http.ResponseWriter, r *http.Request) bool {
 				s.doneAndLostQuietly(r)
 				return says(500, "INTERNAL_ERROR", "oops")(w, r)
 			})
-		}, verdict.Pass, "", "", 2},
-		{"the creation is lost three times", func(s *server) {
+		}, verdict.Pass, "", "", 1},
+		{"the creation's answer is lost three times", func(s *server) {
 			s.script(postCreate, s.doneAndLost, s.doneAndLost, s.doneAndLost)
+		}, verdict.Pass, "", "", 1},
+		{"the creation's answer is always lost", func(s *server) {
+			s.script(postCreate, times(3*(mostRetries+1), s.doneAndLost)...)
 		}, verdict.Inconclusive, launch.CodeWorkspace, "does not answer", 3},
+		{"the cluster has ended when its creation is asked for again", func(s *server) {
+			s.states, s.ends = [][]string{{"TERMINATED"}}, []map[string]any{reason("CLOUD_PROVIDER_LAUNCH_FAILURE", "CLOUD_FAILURE")}
+			s.script(postCreate, s.doneAndLost)
+		}, verdict.Pass, "", "", 2},
+		{"the token is refused", func(s *server) {
+			s.tokenless = true
+			s.script(postCreate, says(400, "INVALID_PARAMETER_VALUE", "Unknown field: idempotency_token"), s.doneAndLost)
+			s.script(postCreate, says(400, "INVALID_PARAMETER_VALUE", "Unknown field: idempotency_token"))
+		}, verdict.Pass, "", "", 2},
 		{"the cloud has no machines, once", func(s *server) {
 			s.states, s.ends = [][]string{{"PENDING", "TERMINATED"}}, []map[string]any{reason("CLOUD_PROVIDER_LAUNCH_FAILURE", "CLOUD_FAILURE")}
 		}, verdict.Pass, "", "", 2},
@@ -178,6 +191,9 @@ func TestFaults(t *testing.T) {
 			}
 			if len(s.order) != test.created {
 				t.Errorf("%d clusters were created", len(s.order))
+			}
+			if test.name == "the token is refused" && s.tokenless && result.Verdict == verdict.Pass && s.count(postCreate) < 3 {
+				t.Errorf("requests %v", s.requests)
 			}
 			for id, c := range s.clusters {
 				if test.name != "a deletion is refused" || c.states[0] != "TERMINATED" {
@@ -357,16 +373,64 @@ func TestAttemptsAreTold(t *testing.T) {
 func TestCreationInDoubt(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	s.script(postCreate, lost, lost, lost)
+	for range mostRetries + 1 {
+		s.script(postCreate, lost)
+	}
 	o := s.options()
-	o.Retries = 0
 	result := run(t, o, testSpec())
 	said := false
 	for _, event := range result.Events {
 		said = said || strings.Contains(event.Text, "taking the cluster down") && strings.Contains(event.Text, "hallmark cleanup --run "+result.RunID)
 	}
-	if result.Verdict != verdict.Inconclusive || !said {
+	if result.Verdict != verdict.Inconclusive || !said || len(s.order) != 0 {
 		t.Errorf("%s: %s; %+v", result.Verdict, result.Reason, result.Events)
+	}
+	if len(result.Notes) != 1 || !strings.Contains(result.Notes[0], "one may still appear. Run hallmark cleanup --run "+result.RunID) {
+		t.Errorf("notes %q", result.Notes)
+	}
+}
+
+// A cluster that goes on after the launch is told in a note, with the way to end it, and no second one is started.
+func TestClusterThatCannotBeDeleted(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	for range 200 {
+		s.script(removal, says(500, "INTERNAL_ERROR", "oops"))
+	}
+	for range mostRetries + 1 {
+		s.script(getStatus, says(500, "INTERNAL_ERROR", "oops")) // for which a fresh cluster would be tried
+	}
+	result := run(t, s.options(), testSpec(python("1", "100")))
+	if result.Verdict != verdict.Inconclusive || len(s.order) != 1 || len(s.left()) != 1 {
+		t.Errorf("%s after %d clusters: %s", result.Verdict, len(s.order), result.Reason)
+	}
+	want := "The cluster " + s.order[0] + " could not be deleted: deleting the cluster " + s.order[0] + ": the workspace answers with status 500 (INTERNAL_ERROR: oops). Run hallmark cleanup --run " + result.RunID + "; without that the workspace itself ends it after 30 minutes without work."
+	if len(result.Notes) != 1 || result.Notes[0] != want {
+		t.Errorf("notes %q, want %q", result.Notes, want)
+	}
+}
+
+// Nothing is asked between an interrupt and the deletion: whoever interrupts may soon kill.
+func TestInterruptDeletesFirst(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.lax = true
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s.commands = func(string, string) result { return result{kind: "text", polls: 1 << 30} }
+	target, err := New(s.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.before(getStatus, cancel)
+	if _, err := target.Run(ctx, testSpec(python("1", ""))); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	after := s.requests[slices.Index(s.requests, getStatus)+1:]
+	if len(after) == 0 || after[0] != removal {
+		t.Errorf("after the interrupt: %v", after)
 	}
 }
 

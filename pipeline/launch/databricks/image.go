@@ -3,11 +3,11 @@ package databricks
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
+	"github.com/hallmark-ci/hallmark/pipeline/lock"
 )
 
 // imageURL is one way to name the image to the platform.
@@ -61,17 +61,10 @@ func remember(file, host string, taken bool) {
 	answer.DigestURL = taken
 	all[host] = answer
 	body, err := json.MarshalIndent(all, "", "  ")
-	if err != nil || os.MkdirAll(filepath.Dir(file), 0o755) != nil {
-		return
-	}
-	beside, err := os.CreateTemp(filepath.Dir(file), ".answers-*")
 	if err != nil {
 		return
 	}
-	_, err = beside.Write(append(body, '\n'))
-	if closed := beside.Close(); err != nil || closed != nil || os.Rename(beside.Name(), file) != nil {
-		_ = os.Remove(beside.Name())
-	}
+	_ = lock.Write(file, 0o644, append(body, '\n'))
 }
 
 // form is what is said of a reference that is not written as it should be. An "exec format error" is another matter.

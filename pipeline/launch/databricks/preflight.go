@@ -29,7 +29,7 @@ type plan struct {
 	urls         []imageURL
 	username     string // for the registry; empty: none is sent
 	password     string
-	digests      map[string]string // of init scripts, by path
+	digests      map[string]string // of init scripts, by kind and path
 	notes        []string          // what could not be known
 
 	mu     sync.Mutex
@@ -81,7 +81,7 @@ func (w *workspace) preflight(ctx context.Context, o Options, spec launch.Spec) 
 		})
 	}
 	for _, script := range o.Scripts {
-		checks = append(checks, func(ctx context.Context, n int) error { return w.checkScript(ctx, script, made, found, n) })
+		checks = append(checks, func(ctx context.Context, n int) error { return w.checkScript(ctx, o, script, made, found, n) })
 	}
 	var all errgroup.Group
 	for n, check := range checks {
@@ -290,10 +290,6 @@ func (w *workspace) checkImage(ctx context.Context, o Options, spec launch.Spec,
 	made.username, made.password, err = o.Credentials.read()
 	if err != nil {
 		found.problem(n, "the registry's credentials cannot be read: "+strings.TrimPrefix(short(err), "usage: "), "Correct launch.databricks.credentials")
-		return nil
-	}
-	if o.Credentials.Literal() {
-		progress.From(ctx).Warnf("The registry's password itself is sent to the workspace, where everybody who may see the cluster can read it. A reference {{secrets/SCOPE/KEY}} is better.")
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/databricks/databricks-sdk-go/service/compute"
 
@@ -182,19 +181,41 @@ func TestOutput(t *testing.T) {
 	}
 }
 
-// Our side of a launch, everything but waiting for the cluster, is to take well under a second.
-func TestOverhead(t *testing.T) {
+// TestRequestsOfALaunch bounds how often a workspace is asked, so that what a launch takes of our own cannot grow unseen;
+// bench measures the time.
+func TestRequestsOfALaunch(t *testing.T) {
 	t.Parallel()
-	s := newServer(t)
-	o := s.options()
-	o.wait = nil // really
-	started := time.Now()
-	result := run(t, o, testSpec(python("1", "100"), launch.Probe{Kind: launch.Python, Code: "2"}))
-	if took := time.Since(started); result.Verdict != verdict.Pass || took > 3*time.Second {
-		t.Errorf("%s after %s: %s", result.Verdict, took, result.Reason)
-	}
-	// Six to ask, one to create, three to wait, two for a context, four for the probes, three to end.
-	if len(s.requests) > 18 {
-		t.Errorf("%d requests: %v", len(s.requests), s.requests)
+	for _, test := range []struct {
+		name   string
+		probes []launch.Probe
+		most   map[string]int // by group
+	}{
+		{"no probe", nil, map[string]int{"to ask first": 5, "clusters": 6}},
+		{"two probes of a language", []launch.Probe{python("1", "100"), python("2", "")}, map[string]int{"to ask first": 5, "clusters": 6, "commands": 2 + 2*2 + 1}},
+		{"two languages", []launch.Probe{python("1", "100"), {Kind: launch.Scala, Code: "2"}}, map[string]int{"to ask first": 5, "clusters": 6, "commands": 2 * (2 + 2 + 1)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			if result := run(t, s.options(), testSpec(test.probes...)); result.Verdict != verdict.Pass {
+				t.Fatalf("%s: %s", result.Verdict, result.Reason)
+			}
+			asked := map[string]int{}
+			for _, request := range s.requests {
+				switch {
+				case strings.Contains(request, "/api/1.2/"): // a context, its state, each command and its state, the context's end
+					asked["commands"]++
+				case strings.Contains(request, "/clusters/") && !strings.HasSuffix(request, "spark-versions") && !strings.HasSuffix(request, "list-node-types"):
+					asked["clusters"]++ // one to create, three to wait, one for the events, one to delete
+				default: // the host's own word, who this is, runtimes, node types, container services
+					asked["to ask first"]++
+				}
+			}
+			for group, n := range asked {
+				if n > test.most[group] {
+					t.Errorf("%s: %d requests, at most %d are meant: %v", group, n, test.most[group], s.requests)
+				}
+			}
+		})
 	}
 }

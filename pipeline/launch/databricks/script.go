@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/databricks/databricks-sdk-go/service/compute"
@@ -16,9 +17,71 @@ import (
 // maxScript is how large the platform takes an init script, in bytes.
 const maxScript = 64 << 10
 
+// inImage finds out which init script of the image's own it is. One that is not there is left to the platform to tell: then it
+// is the image's fault, not the settings'.
+func inImage(ctx context.Context, o Options, s Script, made *plan, found *findings, n int) error {
+	if o.InImage == nil {
+		return nil
+	}
+	digest, there, err := o.InImage(ctx, inner(s.Path))
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		found.note(n, "It cannot be known which init script %s is: %s.", s.Path, short(err))
+	case !there:
+		found.note(n, "The init script %s is not in the image.", s.Path)
+	default:
+		made.digest(s, digest)
+	}
+	return nil
+}
+
+// digest notes which init script it is.
+func (p *plan) digest(s Script, digest string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.digests[s.Kind+" "+inner(s.Path)] = digest
+}
+
+// inner is the path of a file of the image; other addresses stay as they are.
+func inner(address string) string { return strings.TrimPrefix(address, "file:") }
+
+// which is the digest of an init script that has run, else why nobody knows it.
+func (p *plan) which(s compute.InitScriptInfoAndExecutionDetails, global bool) (digest, note string) {
+	kind := kindOf(s)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch digest = p.digests[kind+" "+inner(destination(s))]; {
+	case global:
+		return "", "the workspace runs it on all clusters: not readable from here"
+	case digest != "":
+		return digest, ""
+	case slices.Contains([]string{"s3", "abfss", "gcs"}, kind):
+		return "", "it lies in cloud storage, which the cluster alone reads: not readable from here"
+	case kind == "file":
+		return "", "it was not found in the image before the launch"
+	}
+	return "", "it was not read before the launch"
+}
+
+func kindOf(s compute.InitScriptInfoAndExecutionDetails) string {
+	for kind, is := range map[string]bool{
+		"workspace": s.Workspace != nil, "volumes": s.Volumes != nil, "dbfs": s.Dbfs != nil, "s3": s.S3 != nil, "abfss": s.Abfss != nil, "gcs": s.Gcs != nil, "file": s.File != nil,
+	} {
+		if is {
+			return kind
+		}
+	}
+	return ""
+}
+
 // checkScript finds out whether an init script is where it is said to be, and which one it is. The image's own comes with
 // the image; what lies in cloud storage, only the cluster reads.
-func (w *workspace) checkScript(ctx context.Context, s Script, made *plan, found *findings, n int) error {
+func (w *workspace) checkScript(ctx context.Context, o Options, s Script, made *plan, found *findings, n int) error {
+	if s.Kind == "file" {
+		return inImage(ctx, o, s, made, found, n)
+	}
 	var body []byte
 	read := map[string]func(context.Context) error{
 		"workspace": func(ctx context.Context) error {
@@ -57,9 +120,7 @@ func (w *workspace) checkScript(ctx context.Context, s Script, made *plan, found
 	switch {
 	case err == nil:
 		sum := sha256.Sum256(body)
-		made.mu.Lock()
-		made.digests[s.Path] = "sha256:" + hex.EncodeToString(sum[:])
-		made.mu.Unlock()
+		made.digest(s, "sha256:"+hex.EncodeToString(sum[:]))
 		if len(body) > maxScript {
 			found.problem(n, fmt.Sprintf("the init script %s is larger than the 64 KiB that the platform takes", s.Path), "Put most of it into the image, or into a file that it calls")
 		}

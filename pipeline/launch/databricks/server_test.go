@@ -2,22 +2,15 @@ package databricks
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/hallmark-ci/hallmark/pipeline/launch"
-	"github.com/hallmark-ci/hallmark/pipeline/subject"
 )
 
 const testToken = "dapi-test-token-0123456789abcdef"
@@ -27,30 +20,31 @@ type server struct {
 	t    *testing.T
 	http *httptest.Server
 
-	mu       sync.Mutex
-	user     map[string]any
-	runtimes []map[string]any
-	nodes    []map[string]any
-	conf     map[string]any
-	policies map[string]map[string]any
-	pools    map[string]map[string]any
-	files    map[string]string // of the workspace, by path
-	clusters map[string]*madeCluster
-	order    []string
-	states   [][]string                         // of the clusters to come, one list each; the last one repeats
-	ends     []map[string]any                   // termination reasons of the clusters to come
-	events   []map[string]any                   // of every cluster
-	commands func(language, code string) result // nil: everything prints 100
-	noPython bool                               // contexts of it fail
-	lax      bool                               // an interrupted caller may give a context up while a command is on its way
-	contexts map[string]*madeContext
-	deleted  []string
-	requests []string
-	scripts  map[string][]answer
-	kept     *[]createBody
-	token    string
-	open     answer // what is answered before anybody has shown a token
-	message  string // added to all state messages
+	mu        sync.Mutex
+	user      map[string]any
+	runtimes  []map[string]any
+	nodes     []map[string]any
+	conf      map[string]any
+	policies  map[string]map[string]any
+	pools     map[string]map[string]any
+	files     map[string]string // of the workspace, by path
+	clusters  map[string]*madeCluster
+	order     []string
+	states    [][]string                         // of the clusters to come, one list each; the last one repeats
+	ends      []map[string]any                   // termination reasons of the clusters to come
+	events    []map[string]any                   // of every cluster
+	commands  func(language, code string) result // nil: everything prints 100
+	noPython  bool                               // contexts of it fail
+	tokenless bool                               // creations come without an idempotency token
+	lax       bool                               // an interrupted caller may give a context up while a command is on its way
+	contexts  map[string]*madeContext
+	deleted   []string
+	requests  []string
+	scripts   map[string][]answer
+	kept      *[]createBody
+	token     string
+	open      answer // what is answered before anybody has shown a token
+	message   string // added to all state messages
 }
 
 type madeCluster struct {
@@ -78,38 +72,6 @@ type result struct {
 	cause   string
 	polls   int
 	status  string // of the command; empty: Finished
-}
-
-// answer replaces the usual one for one request; false: the usual one follows.
-type answer func(w http.ResponseWriter, r *http.Request) bool
-
-// createBody is what may be asked for. Anything else fails the test.
-type createBody struct {
-	ApplyPolicyDefaultValues bool              `json:"apply_policy_default_values"`
-	AutoterminationMinutes   int               `json:"autotermination_minutes"`
-	ClusterLogConf           map[string]any    `json:"cluster_log_conf"`
-	ClusterName              string            `json:"cluster_name"`
-	CustomTags               map[string]string `json:"custom_tags"`
-	DataSecurityMode         string            `json:"data_security_mode"`
-	DockerImage              struct {
-		URL       string `json:"url"`
-		BasicAuth *struct {
-			Username string `json:"username"`
-			Password string `json:"password"`
-		} `json:"basic_auth"`
-	} `json:"docker_image"`
-	DriverInstancePoolID string            `json:"driver_instance_pool_id"`
-	InitScripts          []map[string]any  `json:"init_scripts"`
-	InstancePoolID       string            `json:"instance_pool_id"`
-	IsSingleNode         bool              `json:"is_single_node"`
-	Kind                 string            `json:"kind"`
-	NodeTypeID           string            `json:"node_type_id"`
-	NumWorkers           *int              `json:"num_workers"`
-	PolicyID             string            `json:"policy_id"`
-	SingleUserName       string            `json:"single_user_name"`
-	SparkConf            map[string]string `json:"spark_conf"`
-	SparkEnvVars         map[string]string `json:"spark_env_vars"`
-	SparkVersion         string            `json:"spark_version"`
 }
 
 func newServer(t *testing.T) *server {
@@ -146,51 +108,6 @@ func node(id string, cores, memory, gpus, disks int, graviton bool) map[string]a
 		"node_type_id": id, "instance_type_id": id, "num_cores": cores, "memory_mb": memory, "num_gpus": gpus, "is_graviton": graviton, "category": "General Purpose", "description": id,
 		"node_instance_type": map[string]any{"instance_type_id": id, "local_disks": disks},
 	}
-}
-
-// script has the next requests of a kind answered otherwise.
-func (s *server) script(request string, answers ...answer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.scripts[request] = append(s.scripts[request], answers...)
-}
-
-func says(status int, code, message string, headers ...string) answer {
-	return func(w http.ResponseWriter, r *http.Request) bool {
-		for i := 0; i+1 < len(headers); i += 2 {
-			w.Header().Set(headers[i], headers[i+1])
-		}
-		body := map[string]any{"error_code": code, "message": message}
-		if strings.HasPrefix(r.URL.Path, "/api/1.2/") {
-			body = map[string]any{"error": message}
-		}
-		write(w, status, body)
-		return true
-	}
-}
-
-// usual lets a request through.
-func usual(http.ResponseWriter, *http.Request) bool { return false }
-
-// lost drops the connection without an answer.
-func lost(w http.ResponseWriter, _ *http.Request) bool {
-	connection, _, err := w.(http.Hijacker).Hijack()
-	if err == nil {
-		_ = connection.Close()
-	}
-	return true
-}
-
-// doneAndLost does what was asked, and drops the connection.
-func (s *server) doneAndLost(w http.ResponseWriter, r *http.Request) bool {
-	s.usual(httptest.NewRecorder(), r)
-	return lost(w, r)
-}
-
-// hangs never answers, until the caller has gone.
-func hangs(_ http.ResponseWriter, r *http.Request) bool {
-	<-r.Context().Done()
-	return true
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -265,197 +182,6 @@ func (s *server) usual(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *server) cluster(w http.ResponseWriter, r *http.Request, what string) {
-	var named struct {
-		ClusterID string `json:"cluster_id"`
-	}
-	switch what {
-	case "create":
-		var body createBody
-		s.body(r, &body)
-		id := fmt.Sprintf("1122-%06d-abcdefgh", len(s.order)+1)
-		made := &madeCluster{id: id, body: body, message: s.message, states: []string{"PENDING", "PENDING", "RUNNING"}}
-		if len(s.states) > 0 {
-			made.states, s.states = s.states[0], s.states[1:]
-		}
-		if len(s.ends) > 0 {
-			made.end, s.ends = s.ends[0], s.ends[1:]
-		}
-		s.clusters[id], s.order = made, append(s.order, id)
-		if s.kept != nil {
-			*s.kept = append(*s.kept, body)
-		}
-		write(w, http.StatusOK, map[string]any{"cluster_id": id})
-	case "get":
-		c := s.clusters[s.query(r, "cluster_id").Get("cluster_id")]
-		if c == nil {
-			notThere(w)
-			return
-		}
-		state := c.states[min(c.looks, len(c.states)-1)]
-		c.looks++
-		write(w, http.StatusOK, c.details(state))
-	case "events":
-		var body struct {
-			ClusterID string `json:"cluster_id"`
-			Order     string `json:"order"`
-			Limit     int    `json:"limit"`
-			Offset    int    `json:"offset"`
-		}
-		s.body(r, &body)
-		s.clusterEvents(w, body.ClusterID, body.Offset, body.Limit)
-	case "list":
-		q := s.query(r, "page_size", "page_token")
-		s.list(w, q)
-	case "permanent-delete", "delete":
-		s.body(r, &named)
-		if s.clusters[named.ClusterID] == nil {
-			notThere(w)
-			return
-		}
-		if what == "permanent-delete" {
-			delete(s.clusters, named.ClusterID)
-			s.deleted = append(s.deleted, named.ClusterID)
-		} else {
-			s.clusters[named.ClusterID].states = []string{"TERMINATED"}
-		}
-		write(w, http.StatusOK, map[string]any{})
-	default:
-		s.t.Errorf("there is no such request: %s", r.URL)
-		w.WriteHeader(http.StatusNotFound)
-	}
-}
-
-func (c *madeCluster) details(state string) map[string]any {
-	d := map[string]any{
-		"cluster_id": c.id, "cluster_name": c.body.ClusterName, "state": state, "state_message": "the message of " + state + c.message, "custom_tags": c.body.CustomTags,
-		"docker_image": c.body.DockerImage, "start_time": 1,
-	}
-	if c.end != nil && (state == "TERMINATED" || state == "TERMINATING" || state == "ERROR") {
-		d["termination_reason"] = c.end
-	}
-	return d
-}
-
-// clusterEvents answers in pages of two, newest first, as asked for.
-func (s *server) clusterEvents(w http.ResponseWriter, id string, offset, limit int) {
-	c := s.clusters[id]
-	if c == nil {
-		notThere(w)
-		return
-	}
-	all := slices.Clone(s.events)
-	if c.end != nil {
-		all = append(all, map[string]any{"type": "TERMINATING", "details": map[string]any{"reason": c.end}})
-	}
-	for i := range all {
-		event := map[string]any{"cluster_id": id, "timestamp": 1763800000000 + int64(i)*1000}
-		for key, value := range all[i] {
-			event[key] = value
-		}
-		all[i] = event
-	}
-	slices.Reverse(all)
-	until := min(offset+2, len(all))
-	page := map[string]any{"events": all[offset:until], "total_count": len(all)}
-	if until < len(all) {
-		page["next_page"] = map[string]any{"cluster_id": id, "order": "DESC", "offset": until, "limit": limit}
-	}
-	write(w, http.StatusOK, page)
-}
-
-// list answers in pages of one.
-func (s *server) list(w http.ResponseWriter, q url.Values) {
-	var all []map[string]any
-	for _, id := range s.order {
-		if c := s.clusters[id]; c != nil {
-			all = append(all, c.details(c.states[min(c.looks, len(c.states)-1)]))
-		}
-	}
-	at, _ := strconv.Atoi(q.Get("page_token"))
-	page := map[string]any{}
-	if at < len(all) {
-		page["clusters"] = all[at : at+1]
-	}
-	if at+1 < len(all) {
-		page["next_page_token"] = strconv.Itoa(at + 1)
-	}
-	write(w, http.StatusOK, page)
-}
-
-func (s *server) execution(w http.ResponseWriter, r *http.Request, what string) {
-	switch what {
-	case "contexts/create":
-		var body struct {
-			ClusterID string `json:"clusterId"`
-			Language  string `json:"language"`
-		}
-		s.body(r, &body)
-		id := fmt.Sprintf("context-%d", len(s.contexts)+1)
-		s.contexts[id] = &madeContext{cluster: body.ClusterID, language: body.Language}
-		write(w, http.StatusOK, map[string]any{"id": id})
-	case "contexts/status":
-		q := s.query(r, "clusterId", "contextId")
-		c := s.contexts[q.Get("contextId")]
-		status := "Running"
-		if c.language == "python" && s.noPython {
-			status = "Error"
-		}
-		write(w, http.StatusOK, map[string]any{"id": q.Get("contextId"), "status": status})
-	case "contexts/destroy":
-		var body struct {
-			ClusterID string `json:"clusterId"`
-			ContextID string `json:"contextId"`
-		}
-		s.body(r, &body)
-		s.contexts[body.ContextID].gone = true
-		write(w, http.StatusOK, map[string]any{"id": body.ContextID})
-	case "commands/execute":
-		var body struct {
-			ClusterID string `json:"clusterId"`
-			ContextID string `json:"contextId"`
-			Language  string `json:"language"`
-			Command   string `json:"command"`
-		}
-		s.body(r, &body)
-		c := s.contexts[body.ContextID]
-		if c == nil || c.gone && !s.lax || c.language != body.Language || c.cluster != body.ClusterID {
-			s.t.Errorf("a command for the context %q of %q in %q", body.ContextID, body.ClusterID, body.Language)
-		}
-		done := result{kind: "text", data: "100"}
-		if s.commands != nil {
-			done = s.commands(body.Language, body.Command)
-		}
-		c.commands = append(c.commands, done)
-		write(w, http.StatusOK, map[string]any{"id": strconv.Itoa(len(c.commands))})
-	case "commands/status":
-		q := s.query(r, "clusterId", "contextId", "commandId")
-		n, _ := strconv.Atoi(q.Get("commandId"))
-		done := &s.contexts[q.Get("contextId")].commands[n-1]
-		if done.polls > 0 {
-			done.polls--
-			write(w, http.StatusOK, map[string]any{"id": q.Get("commandId"), "status": "Running"})
-			return
-		}
-		results := map[string]any{"resultType": done.kind}
-		for key, value := range map[string]any{"data": done.data, "summary": done.summary, "cause": done.cause, "schema": done.schema} {
-			if value != nil && value != "" {
-				results[key] = value
-			}
-		}
-		status := done.status
-		if status == "" {
-			status = "Finished"
-		}
-		write(w, http.StatusOK, map[string]any{"id": q.Get("commandId"), "status": status, "results": results})
-	case "commands/cancel":
-		write(w, http.StatusOK, map[string]any{"id": "1"})
-	default:
-		s.t.Errorf("there is no such request: %s", r.URL)
-		w.WriteHeader(http.StatusNotFound)
-	}
-}
-
 func (s *server) file(w http.ResponseWriter, path, field string) {
 	text, there := s.files[path]
 	if !there {
@@ -503,68 +229,3 @@ func write(w http.ResponseWriter, status int, body any) {
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
 }
-
-// left are the clusters that are still there.
-func (s *server) left() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var ids []string
-	for id := range s.clusters {
-		ids = append(ids, id)
-	}
-	return ids
-}
-
-func (s *server) count(request string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := 0
-	for _, name := range s.requests {
-		if name == request {
-			n++
-		}
-	}
-	return n
-}
-
-const testDigest = "sha256:4633bba9c2cf97e74d67a8f6f70e41765e5cf9057a5ac3dc4b8c1120dc3fd7c4"
-
-// transport reaches the server, and nobody else; the token goes along as the SDK would read it from the environment.
-func (s *server) options() Options {
-	return Options{
-		Settings: Settings{Host: s.http.URL, Runtime: "16.4", NodeType: Smallest, Retries: 2},
-		Tag:      "registry.example.com/platform/dbr:staging-1",
-		wait:     func(ctx context.Context, _ time.Duration) error { return sleep(ctx, time.Millisecond) },
-	}
-}
-
-func testSpec(probes ...launch.Probe) launch.Spec {
-	return launch.Spec{
-		Subject: subject.Subject{Repository: "registry.example.com/platform/dbr", Digest: testDigest}, Profile: launch.Databricks, Probes: probes,
-		Timeout: time.Minute, RunID: "20261122-001122-abcdef", Owner: "ci@build host",
-	}
-}
-
-func python(code, contains string) launch.Probe {
-	return launch.Probe{Kind: launch.Python, Code: code, Contains: contains}
-}
-
-// keepBodies adds what clusters are created from to a list, until the returned function is called.
-func (s *server) keepBodies(to *[]createBody) (stop func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.kept = to
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.kept = nil
-	}
-}
-
-// before has something done when the first request of a kind comes, before it is answered.
-func (s *server) before(request string, do func()) {
-	s.script(request, func(http.ResponseWriter, *http.Request) bool { do(); return false })
-}
-
-// doneAndLostQuietly does what was asked, and keeps the answer.
-func (s *server) doneAndLostQuietly(r *http.Request) { s.usual(httptest.NewRecorder(), r) }

@@ -80,11 +80,6 @@ func readCredential(text string, bare bool) (string, error) {
 	return string(value), err
 }
 
-// Literal says that the password itself would be sent, where everybody who may see the cluster can read it.
-func (c Credentials) Literal() bool {
-	return c.Password != "" && !farSecret.MatchString(c.Password)
-}
-
 // Script is an init script.
 type Script struct {
 	Kind   string // workspace, volumes, dbfs, s3, abfss, gcs or file

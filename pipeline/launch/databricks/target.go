@@ -32,6 +32,8 @@ type Options struct {
 	TagDigest func(context.Context) (string, error)
 	// Private says whether the registry wants credentials for the image; nil: nobody knows.
 	Private func(context.Context) (bool, error)
+	// InImage is the digest of a file of the image, and whether it is there; nil: nobody looks.
+	InImage func(ctx context.Context, path string) (digest string, there bool, err error)
 	// Memory is the file in which answers of workspaces are kept; empty: nothing is remembered.
 	Memory string
 	// Transport reaches the workspace; nil: the usual one.
@@ -51,6 +53,7 @@ type Target struct {
 	attempt int
 	again   bool // the last fault may be gone on a fresh cluster
 	doubt   bool // a cluster may have been created whose id nobody knows
+	ids     []string
 }
 
 // New returns the workspace that the settings, the environment and .databrickscfg name. It opens no connection yet.
@@ -76,6 +79,7 @@ func (t *Target) Run(ctx context.Context, spec launch.Spec) (*launch.Result, err
 	}
 	spec.Deadline = started.Add(spec.Timeout) // of all attempts together
 	var before []launch.Event
+	var notes []string
 	for attempt := 1; ; attempt++ {
 		t.begin(attempt)
 		begun, one := time.Now(), spec
@@ -85,6 +89,7 @@ func (t *Target) Run(ctx context.Context, spec launch.Spec) (*launch.Result, err
 			return nil, err
 		}
 		result.Started, result.Events = started, append(before, result.Events...)
+		result.Notes = append(notes, result.Notes...)
 		if err != nil || result.Verdict != verdict.Inconclusive || !t.mayTryAgain() || attempt > t.options.Retries {
 			return result, err
 		}
@@ -92,7 +97,7 @@ func (t *Target) Run(ctx context.Context, spec launch.Spec) (*launch.Result, err
 			result.Events = append(result.Events, launch.Event{At: time.Now(), Text: fmt.Sprintf("no fresh cluster is tried: the launch has %s left", max(left, 0).Round(time.Second))})
 			return result, err
 		}
-		before = append(result.Events, launch.Event{At: time.Now(), Text: fmt.Sprintf("attempt %d ended: %s; a fresh cluster is tried", attempt, result.Reason)})
+		notes, before = result.Notes, append(result.Events, launch.Event{At: time.Now(), Text: fmt.Sprintf("attempt %d ended: %s; a fresh cluster is tried", attempt, result.Reason)})
 		progress.From(ctx).Warnf("Attempt %d of %d ended: %s. A fresh cluster is tried.", attempt, t.options.Retries+1, result.Reason)
 	}
 }
@@ -160,7 +165,7 @@ func (t *Target) Launch(ctx context.Context, spec launch.Spec) (launch.Cluster, 
 		return nil, t.surely(err)
 	}
 	for _, url := range made.urls {
-		c := newCluster(t, space, made, spec, url)
+		c := newCluster(ctx, t, space, made, spec, url)
 		err := c.up(ctx)
 		if err == nil {
 			return c, nil

@@ -47,8 +47,10 @@ func start(folder string, args []string, output io.Writer) (Program, error) {
 	return s, nil
 }
 
-func (s *started) Interrupt(context.Context) error { return s.cmd.Process.Signal(syscall.SIGINT) }
-func (s *started) Ended() <-chan struct{}          { return s.ended }
+func (s *started) Interrupt(context.Context) error {
+	return syscall.Kill(-s.cmd.Process.Pid, syscall.SIGINT)
+}
+func (s *started) Ended() <-chan struct{} { return s.ended }
 func (s *started) End(context.Context) error {
 	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 	<-s.ended
@@ -238,54 +240,4 @@ func TestR(t *testing.T) {
 	} {
 		test.of(t, s)
 	}
-}
-
-// The shell is Spark's own, of the distribution that the example keeps.
-func TestShell(t *testing.T) {
-	t.Parallel()
-	kept, _ := filepath.Glob(filepath.Join(os.Getenv("HOME"), ".cache/hallmark/demo/spark-dist-*/bin/spark-shell"))
-	if _, err := exec.LookPath("java"); err != nil || len(kept) == 0 {
-		t.Skip("there is no Spark, or no Java, on this machine")
-	}
-	options := Options{Home: filepath.Dir(filepath.Dir(kept[0])), Driver: &Driver{}}
-	s := session(t, options)
-	for _, test := range []asked{
-		{"scala", "val x = 41", "text", "x: Int = 41", ""},
-		{"scala", "val y = x +\n  1\nprintln(\"got \" + y)", "text", "got 42", ""},
-		{"scala", "case class A(n: Long)", "text", "defined class A", ""},
-		{"scala", "spark.range(3).as[Long].map(n => A(n * x)).collect().map(_.n).sum", "text", "Long = 123", ""},
-		{"scala", "sys.error(\"boom \" + x)", "error", "boom 41", "RuntimeException: boom 41"},
-		{"scala", "nosuch", "error", "not found: value nosuch", "error: not found: value nosuch"},
-		{"scala", "def f(", "error", "incomplete", ""},
-		{"scala", `spark.range(5).createOrReplaceTempView("five")`, "text", "", ""},
-		{"sql", "SELECT nothing FROM five", "error", "nothing", "AnalysisException"},
-	} {
-		test.of(t, s)
-	}
-	got, err := s.Run(t.Context(), "sql", "SELECT sum(id) AS total, 'a' AS letter, CAST(1.5 AS DECIMAL(3,1)) AS d, NULL AS n FROM five")
-	if err != nil || got.Kind != "table" || len(got.Rows) != 1 || got.Rows[0][0] != 10.0 || got.Rows[0][1] != "a" || got.Rows[0][2] != "1.5" || got.Rows[0][3] != nil || got.Schema[0].Name != "total" || got.Schema[0].Type != `"long"` {
-		t.Errorf("got %+v, %v", got, err)
-	}
-
-	// Another session borrows the shell, and has views of its own in it, for as long as it likes.
-	other := session(t, options)
-	for _, test := range []asked{
-		{"sql", "SELECT * FROM five", "error", "five", "AnalysisException"},
-		{"sql", "CREATE TEMPORARY VIEW mine AS SELECT 7 AS n", "table", "", ""},
-	} {
-		test.of(t, other)
-	}
-	asked{"sql", "SELECT * FROM mine", "error", "mine", ""}.of(t, s)
-	if err := s.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
-	got, err = other.Run(t.Context(), "sql", "SELECT * FROM mine")
-	if err != nil || len(got.Rows) != 1 || got.Rows[0][0] != 7.0 {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	if len(other.kept) != 0 || len(options.Driver.shells) != 1 {
-		t.Error("there is another shell")
-	}
-	_ = options.Driver.shells[0].program.End(t.Context())
-	asked{"sql", "SELECT 8 AS n", "table", "", ""}.of(t, other) // of its own now
 }

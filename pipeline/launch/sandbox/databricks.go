@@ -160,10 +160,11 @@ func (c *cluster) startDriver(ctx context.Context) error {
 		c.plan.Env = append(c.plan.Env, "PYSPARK_PYTHON="+survey.Python, "PYSPARK_DRIVER_PYTHON="+survey.Python)
 	}
 	started := time.Now()
-	within := left(ctx, launch.DriverWithin)
+	most := c.spec.DriverBound()
+	within := left(ctx, most)
 	report, p, err := c.ask(ctx, "driver", inside.RunArgs(within, launch.DriverExec().Args))
 	late := report.TimedOut || errors.Is(err, context.DeadlineExceeded)
-	if late && within < launch.DriverWithin { // the launch's time was over before the driver's own
+	if late && within < most { // the launch's time was over before the driver's own
 		return context.DeadlineExceeded
 	}
 	if err != nil && !late {
@@ -173,7 +174,10 @@ func (c *cluster) startDriver(ctx context.Context) error {
 	if p != nil {
 		out.Text = p.output.Tail()
 	}
-	if fault := launch.JudgeDriver(survey, c.spec.Runtime, out, late); fault != nil {
+	if !late {
+		within = 0
+	}
+	if fault := launch.JudgeDriver(survey, c.spec.Runtime, out, within); fault != nil {
 		return fault
 	}
 	versions, err := launch.DriverVersions(out)

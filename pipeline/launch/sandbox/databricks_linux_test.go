@@ -53,6 +53,7 @@ func TestDatabricks(t *testing.T) {
 		scripts []launch.Script
 		probes  []launch.Probe
 		timeout time.Duration
+		driver  time.Duration
 		want    verdict.Verdict
 		code    string
 		reason  string
@@ -78,6 +79,8 @@ func TestDatabricks(t *testing.T) {
 		{name: "a script asks for a network", scripts: []launch.Script{local("echo curl: (6) Could not resolve host: example.com\nexit 6")}, want: verdict.Inconclusive, code: launch.CodeInitScript, reason: "the sandbox has none"},
 		{name: "a script hangs", scripts: []launch.Script{local("hang")}, timeout: 8 * time.Second, want: verdict.Inconclusive, code: launch.CodeInitScript, reason: "local.sh does not end within"},
 		{name: "a driver that is slow", variant: variant{faux: "slow"}, timeout: 8 * time.Second, want: verdict.Inconclusive, code: launch.CodeTimeout, reason: "the driver was not up in time (8s)"},
+		{name: "a driver that is still at work when its own time is over", variant: variant{faux: "slow"}, driver: 3 * time.Second, want: verdict.Inconclusive, code: launch.CodeTimeout, reason: "within 3s, and still at work; it wrote nothing", remedy: "a longer timeout"},
+		{name: "a driver that has ended by itself", variant: variant{faux: "newjava"}, driver: 30 * time.Second, want: verdict.Fail, code: launch.CodeDriver, reason: "the driver does not start"},
 		{name: "a script is not there", scripts: []launch.Script{{Path: "/nosuch/local.sh"}}, want: verdict.Inconclusive, code: launch.CodeMissing, reason: "the init script /nosuch/local.sh: no such file"},
 		{name: "no runtime", runtime: "none", want: verdict.Inconclusive, code: launch.CodeMissing, reason: "there is no Spark distribution", remedy: "runtime"},
 		{name: "a runtime that is none", runtime: t.TempDir(), want: verdict.Inconclusive, code: launch.CodeMissing, reason: "is no Spark distribution: bin/spark-shell: no such file"},
@@ -101,7 +104,7 @@ func TestDatabricks(t *testing.T) {
 				timeout = test.timeout
 			}
 			got, err := launch.Run(t.Context(), sandboxed, launch.Spec{
-				Subject: candidate, Profile: launch.Databricks, Runtime: folder, Scripts: test.scripts, Probes: test.probes, Limits: limits, Timeout: timeout, RunID: "test",
+				Subject: candidate, Profile: launch.Databricks, Runtime: folder, Scripts: test.scripts, Probes: test.probes, Limits: limits, Timeout: timeout, DriverTime: test.driver, RunID: "test",
 			})
 			if err != nil {
 				t.Fatal(err)

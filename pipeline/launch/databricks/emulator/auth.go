@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"crypto/rand"
 	"crypto/subtle"
 	"net/http"
 	"strings"
@@ -19,12 +18,11 @@ func (s *Server) letIn(r *http.Request) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for known, until := range s.tokens {
+	for known, c := range s.tokens {
 		if subtle.ConstantTimeCompare([]byte(known), []byte(token)) != 1 {
 			continue
 		}
-		if !until.IsZero() && time.Now().After(until) {
-			delete(s.tokens, known)
+		if !c.until.IsZero() && time.Now().After(c.until) {
 			return &apiError{http.StatusForbidden, 403, "Invalid Token: the token has expired."}
 		}
 		return nil
@@ -46,7 +44,7 @@ func (s *Server) wellKnown() {
 	open("GET /oidc/.well-known/oauth-authorization-server", func(base string) any {
 		return map[string]any{
 			"issuer": base + "/oidc", "authorization_endpoint": base + "/oidc/v1/authorize", "token_endpoint": base + "/oidc/v1/token",
-			"grant_types_supported":                 []string{"client_credentials"},
+			"grant_types_supported":                 []string{"client_credentials", exchangeGrant},
 			"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
 			"scopes_supported":                      []string{"all-apis"},
 		}
@@ -63,8 +61,13 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request) {
 		wrong(http.StatusBadRequest, "invalid_request", "the form cannot be read")
 		return
 	}
-	if grant := r.PostForm.Get("grant_type"); grant != "client_credentials" {
-		wrong(http.StatusBadRequest, "unsupported_grant_type", "only client_credentials is supported")
+	switch r.PostForm.Get("grant_type") {
+	case "client_credentials":
+	case exchangeGrant:
+		s.exchange(w, r, wrong)
+		return
+	default:
+		wrong(http.StatusBadRequest, "unsupported_grant_type", "only client_credentials and token exchange are supported")
 		return
 	}
 	id, secret, basic := r.BasicAuth()
@@ -72,15 +75,11 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request) {
 		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	}
 	same := func(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
-	if s.options.ClientID == "" || !same(id, s.options.ClientID) || !same(secret, s.options.ClientSecret) {
+	if s.options.ClientID == "" || s.options.ClientSecret == "" || !same(id, s.options.ClientID) || !same(secret, s.options.ClientSecret) {
 		wrong(http.StatusUnauthorized, "invalid_client", "Client authentication failed")
 		return
 	}
-	token := "eyJ" + rand.Text()
-	s.mu.Lock()
-	s.tokens[token] = time.Now().Add(tokenLife)
-	s.mu.Unlock()
-	writeJSON(w, http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": int(tokenLife.Seconds()), "scope": "all-apis"})
+	s.giveOut(w)
 }
 
 // base is the address by which the caller knows the workspace.

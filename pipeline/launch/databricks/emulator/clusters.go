@@ -50,11 +50,8 @@ func (s *Server) create(r *request) (any, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if id := s.replies[asked.IdempotencyToken]; asked.IdempotencyToken != "" && id != "" {
-		if _, err := s.find(id); err != nil {
-			return nil, err
-		}
-		return map[string]string{"cluster_id": id}, nil
+	if made := s.madeFor(asked.IdempotencyToken); made != "" {
+		return map[string]string{"cluster_id": made}, nil
 	}
 	if err := s.mayCreate(); err != nil {
 		return nil, err
@@ -73,7 +70,7 @@ func (s *Server) create(r *request) (any, error) {
 	if err := s.check(&asked.spec); err != nil {
 		return nil, err
 	}
-	c := &cluster{id: newID(), sent: asked.spec, spec: settle(asked.spec), created: time.Now()}
+	c := &cluster{id: newID(), sent: asked.spec, spec: s.complete(asked.spec), created: time.Now()}
 	if c.spec.ClusterName == "" {
 		c.spec.ClusterName = c.id
 	}
@@ -87,42 +84,6 @@ func (s *Server) create(r *request) (any, error) {
 		return nil, errDrop
 	}
 	return map[string]string{"cluster_id": c.id}, nil
-}
-
-func (s *Server) edit(r *request) (any, error) {
-	var asked struct {
-		spec
-		ClusterID string `json:"cluster_id"`
-	}
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, err := s.find(asked.ClusterID)
-	if err != nil {
-		return nil, err
-	}
-	if c.state != running && c.state != terminated {
-		return nil, wrongState("Cluster %s is in unexpected state %s: it can be edited in RUNNING and TERMINATED only.", c.id, title(c.state))
-	}
-	if err := s.applyPolicy(&asked.spec); err != nil {
-		return nil, err
-	}
-	if err := s.check(&asked.spec); err != nil {
-		return nil, err
-	}
-	before := c.spec
-	c.sent, c.spec = asked.spec, settle(asked.spec)
-	if c.spec.ClusterName == "" {
-		c.spec.ClusterName = before.ClusterName
-	}
-	now := c.spec
-	c.event("EDITED", eventDetails{Attributes: &now, PreviousAttributes: &before, User: s.options.User})
-	if c.state == running {
-		s.restart(c)
-	}
-	return nil, nil
 }
 
 // title writes a state as the platform's messages do: Terminated.
@@ -168,7 +129,7 @@ func (s *Server) terminate(c *cluster) (any, error) {
 
 func (s *Server) permanentDelete(c *cluster) (any, error) {
 	if c.pinned {
-		return nil, wrongState("Cluster %s is pinned and cannot be permanently deleted.", c.id)
+		return nil, wrongState("Cannot delete pinned cluster %s. Please ask an admin to unpin the cluster first.", c.id)
 	}
 	s.forget(c)
 	return nil, nil

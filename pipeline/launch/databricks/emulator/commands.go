@@ -77,11 +77,20 @@ func (s *Server) ready(id string) (*cluster, error) {
 		return nil, refuse(http.StatusNotFound, "", "ClusterNotFoundException: Cluster not found: %s", id)
 	case c.state == pending || c.state == restarting:
 		return nil, refuse(http.StatusBadRequest, "", "ClusterNotReadyException: Cluster %s is not ready: it is %s", id, c.state)
-	case c.state != running:
+	case !c.up():
 		return nil, refuse(http.StatusBadRequest, "", "ClusterTerminatedException: Cluster %s is not running: it is %s", id, c.state)
 	}
 	c.lastUsed = time.Now()
 	return c, nil
+}
+
+// context is the one of a call, whatever state its cluster is in; the lock is held.
+func (s *Server) context(asked call) (*execContext, error) {
+	c, known := s.clusters[asked.ClusterID]
+	if !known {
+		return nil, refuse(http.StatusNotFound, "", "ClusterNotFoundException: Cluster not found: %s", asked.ClusterID)
+	}
+	return c.context(asked.ContextID)
 }
 
 func (c *cluster) context(id string) (*execContext, error) {
@@ -125,11 +134,7 @@ func (s *Server) contextStatus(r *request) (any, error) {
 	asked, _ := s.asked(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, known := s.clusters[asked.ClusterID]
-	if !known {
-		return nil, refuse(http.StatusNotFound, "", "ClusterNotFoundException: Cluster not found: %s", asked.ClusterID)
-	}
-	e, err := c.context(asked.ContextID)
+	e, err := s.context(asked)
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +208,10 @@ func (s *Server) execute(r *request) (any, error) {
 		before = e.order[len(e.order)-1].over
 	}
 	e.commands[one.id], e.order = one, append(e.order, one)
+	if oldest := e.order[0]; len(e.order) > mostCommands && oldest.results != nil {
+		delete(e.commands, oldest.id)
+		e.order = e.order[1:]
+	}
 	s.living.Add(1)
 	go s.run(ctx, before, c, e, one, asked.Language, asked.Command)
 	return map[string]string{"id": one.id}, nil
@@ -213,6 +222,9 @@ var closed = func() chan struct{} {
 	close(c)
 	return c
 }()
+
+// mostCommands is how many of a context's commands are remembered, with their results.
+const mostCommands = 1000
 
 // run waits until the command before is over, and runs this one.
 func (s *Server) run(ctx context.Context, before <-chan struct{}, c *cluster, e *execContext, one *command, language, code string) {
@@ -303,11 +315,7 @@ func (s *Server) commandStatus(r *request) (any, error) {
 }
 
 func (s *Server) command(asked call) (*command, error) {
-	c, known := s.clusters[asked.ClusterID]
-	if !known {
-		return nil, refuse(http.StatusNotFound, "", "ClusterNotFoundException: Cluster not found: %s", asked.ClusterID)
-	}
-	e, err := c.context(asked.ContextID)
+	e, err := s.context(asked)
 	if err != nil {
 		return nil, err
 	}

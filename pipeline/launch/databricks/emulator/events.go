@@ -18,6 +18,7 @@ type event struct {
 
 type eventDetails struct {
 	Attributes         *spec        `json:"attributes,omitempty"`
+	Cause              string       `json:"cause,omitempty"`
 	PreviousAttributes *spec        `json:"previous_attributes,omitempty"`
 	ClusterSize        *size        `json:"cluster_size,omitempty"`
 	CurrentNumWorkers  int          `json:"current_num_workers,omitempty"`

@@ -17,7 +17,7 @@ func (s *Server) launch(c *cluster) (Launch, *Ended) {
 	resolve := func(what, value string) string {
 		return reference.ReplaceAllStringFunc(value, func(found string) string {
 			parts := reference.FindStringSubmatch(found)
-			secret, known := s.scopes[parts[1]][parts[2]]
+			secret, known := s.secret(parts[1], parts[2])
 			if !known && failed == nil {
 				failed = &Ended{Code: "SECRET_RESOLUTION_ERROR", Type: byClient, Parameters: map[string]string{
 					messageParameter: "Failed to resolve the secret of " + what + ": Secret does not exist with scope: " + parts[1] + " and key: " + parts[2],

@@ -4,201 +4,166 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 )
 
-// policy is a cluster policy. Of its definition the emulator holds what decides a cluster of ours: fixed, forbidden, and
-// values that are allowed.
+// policy is a cluster policy, as policies/clusters/get shows it.
 type policy struct {
-	PolicyID   string `json:"policy_id"`
-	Name       string `json:"name"`
-	Definition string `json:"definition"`
-	IsDefault  bool   `json:"is_default,omitempty"`
-	CreatedAt  int64  `json:"created_at_timestamp,omitempty"`
-}
-
-// pool is an instance pool.
-type pool struct {
-	InstancePoolID   string         `json:"instance_pool_id"`
-	InstancePoolName string         `json:"instance_pool_name"`
-	NodeTypeID       string         `json:"node_type_id"`
-	State            string         `json:"state"`
-	Preloaded        []*dockerImage `json:"preloaded_docker_images,omitempty"`
+	PolicyID   string    `json:"policy_id"`
+	Name       string    `json:"name"`
+	Definition string    `json:"definition"`
+	About      string    `json:"description,omitempty"`
+	MostOfUser int       `json:"max_clusters_per_user,omitempty"`
+	Libraries  []library `json:"libraries,omitempty"`
+	Creator    string    `json:"creator_user_name,omitempty"`
+	IsDefault  bool      `json:"is_default,omitempty"`
+	CreatedAt  int64     `json:"created_at_timestamp,omitempty"`
 }
 
 func defaultPolicies() map[string]policy {
-	personal := policy{PolicyID: "0000000000000001", Name: "Personal Compute", Definition: `{"autotermination_minutes": {"type": "unlimited"}}`, IsDefault: true}
+	personal := policy{
+		PolicyID: "0000000000000001", Name: "Personal Compute", IsDefault: true,
+		Definition: `{"autotermination_minutes": {"type": "unlimited", "defaultValue": 4320, "isOptional": true}}`,
+	}
 	return map[string]policy{personal.PolicyID: personal}
 }
 
-// rule is one entry of a policy's definition.
-type rule struct {
-	Type         string   `json:"type"`
-	Value        any      `json:"value"`
-	Values       []any    `json:"values"`
-	MinValue     *float64 `json:"minValue"`
-	MaxValue     *float64 `json:"maxValue"`
-	DefaultValue any      `json:"defaultValue"`
-	IsOptional   bool     `json:"isOptional"`
-	Hidden       bool     `json:"hidden"`
+// policyCall is what policies/clusters/create and edit take.
+type policyCall struct {
+	PolicyID   string    `json:"policy_id,omitempty"` // of edit
+	Name       string    `json:"name"`
+	Definition string    `json:"definition,omitempty"`
+	About      string    `json:"description,omitempty"`
+	MostOfUser int       `json:"max_clusters_per_user,omitempty"`
+	Libraries  []library `json:"libraries,omitempty"`
+	Family     string    `json:"policy_family_id,omitempty"`
+	Overrides  string    `json:"policy_family_definition_overrides,omitempty"`
 }
 
-// applyPolicy holds a specification to its policy; the lock is held.
-func (s *Server) applyPolicy(c *spec) error {
-	if c.PolicyID == "" {
-		return nil
+// policyAsked reads and looks at a policy; the lock is taken, and held when there is no error.
+func (s *Server) policyAsked(r *request) (policyCall, error) {
+	var asked policyCall
+	if err := decode(r.body, &asked); err != nil {
+		return asked, err
 	}
-	p, known := s.policies[c.PolicyID]
-	if !known {
-		return invalid("Can't find a cluster policy with id: %s.", c.PolicyID)
+	switch {
+	case asked.Name == "" || len(asked.Name) > 100:
+		return asked, invalid("The name of a cluster policy must have 1 to 100 characters, got %d.", len(asked.Name))
+	case asked.Family != "" || asked.Overrides != "":
+		return asked, invalid("The emulator has no policy families: give the definition.")
+	case asked.MostOfUser < 0:
+		return asked, invalid("max_clusters_per_user must not be negative.")
+	}
+	if asked.Definition == "" {
+		asked.Definition = "{}"
 	}
 	var rules map[string]rule
-	if err := json.Unmarshal([]byte(p.Definition), &rules); err != nil {
-		return invalid("The definition of the cluster policy %s is not valid: %v", p.Name, err)
-	}
-	flat, err := flatten(c)
-	if err != nil {
-		return err
+	if err := json.Unmarshal([]byte(asked.Definition), &rules); err != nil {
+		return asked, invalid("The definition is not valid: %v", err)
 	}
 	for _, path := range slices.Sorted(maps.Keys(rules)) {
-		value, given := flat[path]
-		if why := rules[path].violated(value, given); why != "" {
-			return invalid("Validation failed for %s, %s", path, why)
+		if why := rules[path].wrong(); why != "" {
+			return asked, invalid("The definition is not valid: %s: %s", path, why)
 		}
 	}
-	return nil
-}
-
-// violated says how a value breaks the rule; empty: it does not.
-func (r rule) violated(value string, given bool) string {
-	text := func(v any) string {
-		encoded, _ := json.Marshal(v)
-		return strings.Trim(string(encoded), `"`)
-	}
-	number, err := strconv.ParseFloat(value, 64)
-	switch {
-	case r.Type == "fixed" && given && value != text(r.Value):
-		return "the value must be " + text(r.Value) + " (is \"" + value + "\")"
-	case r.Type == "fixed" && !given && !r.IsOptional:
-		return "the value must be present and " + text(r.Value)
-	case r.Type == "forbidden" && given:
-		return "the value must not be present"
-	case r.Type == "allowlist" && given && !slices.ContainsFunc(r.Values, func(v any) bool { return text(v) == value }):
-		return "the value must be one of " + text(r.Values)
-	case r.Type == "blocklist" && given && slices.ContainsFunc(r.Values, func(v any) bool { return text(v) == value }):
-		return "the value must not be one of " + text(r.Values)
-	case r.Type == "range" && given && (err != nil || r.MinValue != nil && number < *r.MinValue || r.MaxValue != nil && number > *r.MaxValue):
-		return "the value is out of range (is \"" + value + "\")"
-	}
-	return ""
-}
-
-// flatten writes a specification as policies name its fields: docker_image.url, custom_tags.team.
-func flatten(c *spec) (map[string]string, error) {
-	text, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
-	var tree map[string]any
-	if err := json.Unmarshal(text, &tree); err != nil {
-		return nil, err
-	}
-	flat := map[string]string{}
-	var walk func(prefix string, value any)
-	walk = func(prefix string, value any) {
-		switch value := value.(type) {
-		case map[string]any:
-			for key, inner := range value {
-				walk(strings.TrimPrefix(prefix+"."+key, "."), inner)
-			}
-		case []any:
-			for i, inner := range value {
-				walk(prefix+"."+strconv.Itoa(i), inner)
-			}
-		case string:
-			flat[prefix] = value
-		default:
-			encoded, _ := json.Marshal(value)
-			flat[prefix] = string(encoded)
+	for _, l := range asked.Libraries {
+		if err := l.check(); err != nil {
+			return asked, err
 		}
 	}
-	walk("", tree)
-	return flat, nil
+	s.mu.Lock()
+	for id, other := range s.policies {
+		if other.Name == asked.Name && id != asked.PolicyID {
+			s.mu.Unlock()
+			return asked, invalid("Cluster policy name %s is already in use.", asked.Name)
+		}
+	}
+	return asked, nil
 }
 
 func (s *Server) createPolicy(r *request) (any, error) {
+	asked, err := s.policyAsked(r)
+	if err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	if asked.PolicyID != "" {
+		return nil, malformed("Could not parse request object: unknown field \"policy_id\"")
+	}
+	p := policy{
+		PolicyID: newPolicyID(), Name: asked.Name, Definition: asked.Definition, About: asked.About, MostOfUser: asked.MostOfUser,
+		Libraries: asked.Libraries, Creator: s.options.User, CreatedAt: time.Now().UnixMilli(),
+	}
+	s.policies[p.PolicyID] = p
+	return map[string]string{"policy_id": p.PolicyID}, nil
+}
+
+// editPolicy gives the policy another name and definition. Clusters that use it are held to them with their next edit.
+func (s *Server) editPolicy(r *request) (any, error) {
+	asked, err := s.policyAsked(r)
+	if err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	p, err := s.policy(asked.PolicyID)
+	if err != nil {
+		return nil, err
+	}
+	p.Name, p.Definition, p.About, p.MostOfUser, p.Libraries = asked.Name, asked.Definition, asked.About, asked.MostOfUser, asked.Libraries
+	s.policies[p.PolicyID] = p
+	return nil, nil
+}
+
+// policy is one that is there; the lock is held.
+func (s *Server) policy(id string) (policy, error) {
+	p, known := s.policies[id]
+	if !known {
+		return policy{}, missing("Can't find a cluster policy with id: %s.", id)
+	}
+	return p, nil
+}
+
+func (s *Server) deletePolicy(r *request) (any, error) {
 	var asked struct {
-		Name       string `json:"name"`
-		Definition string `json:"definition"`
+		PolicyID string `json:"policy_id"`
 	}
 	if err := decode(r.body, &asked); err != nil {
 		return nil, err
 	}
-	var rules map[string]rule
-	if err := json.Unmarshal([]byte(asked.Definition), &rules); err != nil {
-		return nil, invalid("The definition is not valid: %v", err)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := policy{PolicyID: strings.ReplaceAll(requestID(), "-", "")[:16], Name: asked.Name, Definition: asked.Definition}
-	s.policies[p.PolicyID] = p
-	return map[string]string{"policy_id": p.PolicyID}, nil
+	p, err := s.policy(asked.PolicyID)
+	if err != nil {
+		return nil, err
+	}
+	if p.IsDefault {
+		return nil, invalid("The default policy %s cannot be deleted.", p.Name)
+	}
+	delete(s.policies, p.PolicyID)
+	return nil, nil
 }
 
 func (s *Server) getPolicy(r *request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := r.URL.Query().Get("policy_id")
-	p, known := s.policies[id]
-	if !known {
-		return nil, missing("Can't find a cluster policy with id: %s.", id)
-	}
-	return p, nil
+	return s.policy(r.URL.Query().Get("policy_id"))
 }
 
 func (s *Server) listPolicies(*request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := []policy{}
-	for _, id := range slices.Sorted(maps.Keys(s.policies)) {
-		all = append(all, s.policies[id])
-	}
+	all := inOrder(s.policies)
 	return map[string]any{"policies": all, "total_count": len(all)}, nil
 }
 
-func (s *Server) createPool(r *request) (any, error) {
-	var asked pool
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
+// inOrder are the values of a map, by their keys.
+func inOrder[T any](m map[string]T) []T {
+	all := make([]T, 0, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		all = append(all, m[key])
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, known := s.nodeType(asked.NodeTypeID); !known {
-		return nil, invalid("Node type %s is not supported.", asked.NodeTypeID)
-	}
-	asked.InstancePoolID, asked.State = newID()+"-pool", "ACTIVE"
-	s.pools[asked.InstancePoolID] = asked
-	return map[string]string{"instance_pool_id": asked.InstancePoolID}, nil
+	return all
 }
 
-func (s *Server) getPool(r *request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	id := r.URL.Query().Get("instance_pool_id")
-	p, known := s.pools[id]
-	if !known {
-		return nil, missing("Instance pool %s does not exist.", id)
-	}
-	return p, nil
-}
-
-func (s *Server) listPools(*request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := []pool{}
-	for _, id := range slices.Sorted(maps.Keys(s.pools)) {
-		all = append(all, s.pools[id])
-	}
-	return map[string]any{"instance_pools": all}, nil
-}
+func newPolicyID() string { return strings.ToUpper(strings.ReplaceAll(requestID(), "-", "")[:16]) }

@@ -14,6 +14,8 @@ func (s *Server) routes() {
 		clusters := "/api/" + version + "/clusters/"
 		s.handle("POST "+clusters+"create", s.create)
 		s.handle("POST "+clusters+"edit", s.edit)
+		s.handle("POST "+clusters+"update", s.update)
+		s.handle("POST "+clusters+"resize", s.resize)
 		s.handle("POST "+clusters+"events", s.listEvents)
 		s.handle("GET "+clusters+"list", s.list)
 		s.handle("GET "+clusters+"list-node-types", s.listNodeTypes)
@@ -40,13 +42,24 @@ func (s *Server) routes() {
 	s.handle("GET /api/2.0/policies/clusters/list", s.listPolicies)
 	s.handle("GET /api/2.0/policies/clusters/get", s.getPolicy)
 	s.handle("POST /api/2.0/policies/clusters/create", s.createPolicy)
+	s.handle("POST /api/2.0/policies/clusters/edit", s.editPolicy)
+	s.handle("POST /api/2.0/policies/clusters/delete", s.deletePolicy)
 	s.handle("GET /api/2.0/instance-pools/list", s.listPools)
 	s.handle("GET /api/2.0/instance-pools/get", s.getPool)
 	s.handle("POST /api/2.0/instance-pools/create", s.createPool)
-	s.handle("GET /api/2.0/libraries/cluster-status", s.withCluster(func(c *cluster) (any, error) {
-		return map[string]any{"cluster_id": c.id, "library_statuses": []any{}}, nil
-	}))
-	s.handle("GET /api/2.0/libraries/all-cluster-statuses", func(*request) (any, error) { return map[string]any{"statuses": []any{}}, nil })
+	s.handle("POST /api/2.0/instance-pools/edit", s.editPool)
+	s.handle("POST /api/2.0/instance-pools/delete", s.deletePool)
+	s.handle("GET /api/2.0/libraries/cluster-status", s.withCluster(s.libraryStatus))
+	s.handle("GET /api/2.0/libraries/all-cluster-statuses", s.allLibraries)
+	s.handle("POST /api/2.0/libraries/install", s.installLibraries)
+	s.handle("POST /api/2.0/libraries/uninstall", s.uninstallLibraries)
+	for _, method := range []string{"GET", "PUT", "PATCH"} {
+		s.handle(method+" /api/2.0/permissions/{kind}/{id}", s.permissions)
+	}
+	s.handle("GET /api/2.0/permissions/{kind}/{id}/permissionLevels", s.permissionLevels)
+	s.handle("POST /api/2.0/token/create", s.createToken)
+	s.handle("GET /api/2.0/token/list", s.listTokens)
+	s.handle("POST /api/2.0/token/delete", s.deleteToken)
 
 	s.handle("POST /api/2.0/secrets/scopes/create", s.createScope)
 	s.handle("POST /api/2.0/secrets/scopes/delete", s.deleteScope)
@@ -55,23 +68,32 @@ func (s *Server) routes() {
 	s.handle("POST /api/2.0/secrets/delete", s.deleteSecret)
 	s.handle("GET /api/2.0/secrets/get", s.getSecret)
 	s.handle("GET /api/2.0/secrets/list", s.listSecrets)
+	s.handle("POST /api/2.0/secrets/acls/put", s.putACL)
+	s.handle("GET /api/2.0/secrets/acls/get", s.getACL)
+	s.handle("GET /api/2.0/secrets/acls/list", s.listACLs)
+	s.handle("POST /api/2.0/secrets/acls/delete", s.deleteACL)
 
 	for call, work := range map[string]func(pathCall, []byte) (any, error){
 		"POST workspace/import": s.importFile, "GET workspace/get-status": s.workspaceStatus, "GET workspace/export": s.exportFile,
-		"GET workspace/list": s.listWorkspace, "POST workspace/mkdirs": s.makeFolder, "POST workspace/delete": s.deletePath,
-		"POST dbfs/put": s.dbfsPut, "POST dbfs/create": s.dbfsCreate, "POST dbfs/add-block": s.dbfsBlock, "POST dbfs/close": s.dbfsClose,
-		"GET dbfs/get-status": s.dbfsStatus, "GET dbfs/list": s.dbfsList, "POST dbfs/delete": s.dbfsDelete, "POST dbfs/mkdirs": s.dbfsFolder,
+		"GET workspace/list": s.listWorkspace, "POST workspace/mkdirs": s.makeFolder, "POST workspace/delete": s.deleteObject,
 	} {
 		method, name, _ := strings.Cut(call, " ")
 		s.handle(method+" /api/2.0/"+name, s.fileCall(work))
 	}
+	for call, work := range map[string]func(pathCall, []byte) (any, error){
+		"POST put": s.dbfsPut, "POST create": s.dbfsCreate, "POST add-block": s.dbfsBlock, "POST close": s.dbfsClose, "GET get-status": s.dbfsStatus,
+		"GET list": s.dbfsList, "POST delete": s.dbfsDelete, "POST mkdirs": s.makeFolder, "POST move": s.dbfsMove,
+	} {
+		method, name, _ := strings.Cut(call, " ")
+		s.handle(method+" /api/2.0/dbfs/"+name, s.dbfsCall(work))
+	}
 	s.handle("GET /api/2.0/dbfs/read", s.dbfsRead)
 	for _, method := range []string{"PUT", "GET", "DELETE"} { // GET serves HEAD, too
 		s.handle(method+" /api/2.0/fs/files/{path...}", s.volumeFile)
+		s.handle(method+" /api/2.0/fs/directories/{path...}", s.volumeFolder)
 	}
-	s.handle("PUT /api/2.0/fs/directories/{path...}", func(*request) (any, error) { return nil, nil })
 	s.handle("PUT "+adminPath+"files", s.cloudFile)
-	s.mux.HandleFunc("/", notFound)
+	s.mux.HandleFunc("/", s.notFound)
 }
 
 // readConf answers with the settings that are asked for; one that nobody has set is null, as on the platform.

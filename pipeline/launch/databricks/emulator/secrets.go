@@ -11,6 +11,17 @@ import (
 // secretName is what scopes and keys may be called.
 var secretName = regexp.MustCompile(`^[-\w.@]{1,128}$`)
 
+// scope is one of secrets.
+type scope struct {
+	secrets map[string]secretValue
+	acls    map[string]string // permissions by who has them
+}
+
+type secretValue struct {
+	value []byte
+	at    time.Time
+}
+
 type secretCall struct {
 	Scope                  string         `json:"scope"`
 	Key                    string         `json:"key,omitempty"`
@@ -19,6 +30,8 @@ type secretCall struct {
 	InitialManagePrincipal string         `json:"initial_manage_principal,omitempty"`
 	ScopeBackendType       string         `json:"scope_backend_type,omitempty"`
 	BackendAzureKeyvault   map[string]any `json:"backend_azure_keyvault,omitempty"`
+	Principal              string         `json:"principal,omitempty"`  // of acls
+	Permission             string         `json:"permission,omitempty"` // of acls
 }
 
 func (s *Server) createScope(r *request) (any, error) {
@@ -37,17 +50,24 @@ func (s *Server) createScope(r *request) (any, error) {
 	if _, there := s.scopes[asked.Scope]; there {
 		return nil, refuse(400, "RESOURCE_ALREADY_EXISTS", "Scope %s already exists!", asked.Scope)
 	}
-	s.scopes[asked.Scope] = map[string][]byte{}
+	owner := s.options.User
+	if asked.InitialManagePrincipal != "" {
+		if asked.InitialManagePrincipal != "users" {
+			return nil, invalid("initial_manage_principal can only be users, not %s.", asked.InitialManagePrincipal)
+		}
+		owner = "users"
+	}
+	s.scopes[asked.Scope] = &scope{secrets: map[string]secretValue{}, acls: map[string]string{owner: "MANAGE"}}
 	return nil, nil
 }
 
 // scope is one that is there; the lock is held.
-func (s *Server) scope(name string) (map[string][]byte, error) {
-	scope, there := s.scopes[name]
+func (s *Server) scope(name string) (*scope, error) {
+	found, there := s.scopes[name]
 	if !there {
 		return nil, missing("Scope %s does not exist!", name)
 	}
-	return scope, nil
+	return found, nil
 }
 
 func (s *Server) deleteScope(r *request) (any, error) {
@@ -107,7 +127,7 @@ func (s *Server) putSecret(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	scope[asked.Key] = value
+	scope.secrets[asked.Key] = secretValue{value, time.Now()}
 	return nil, nil
 }
 
@@ -122,10 +142,10 @@ func (s *Server) deleteSecret(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, there := scope[asked.Key]; !there {
+	if _, there := scope.secrets[asked.Key]; !there {
 		return nil, missing("No Secret Scope exists with scope: %s and key: %s", asked.Scope, asked.Key)
 	}
-	delete(scope, asked.Key)
+	delete(scope.secrets, asked.Key)
 	return nil, nil
 }
 
@@ -137,11 +157,11 @@ func (s *Server) getSecret(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, there := scope[key]
+	secret, there := scope.secrets[key]
 	if !there {
 		return nil, missing("Secret does not exist with scope: %s and key: %s", name, key)
 	}
-	return map[string]string{"key": key, "value": base64.StdEncoding.EncodeToString(value)}, nil
+	return map[string]string{"key": key, "value": base64.StdEncoding.EncodeToString(secret.value)}, nil
 }
 
 func (s *Server) listSecrets(r *request) (any, error) {
@@ -152,8 +172,18 @@ func (s *Server) listSecrets(r *request) (any, error) {
 		return nil, err
 	}
 	all := []map[string]any{}
-	for _, key := range slices.Sorted(maps.Keys(scope)) {
-		all = append(all, map[string]any{"key": key, "last_updated_timestamp": time.Now().UnixMilli()})
+	for _, key := range slices.Sorted(maps.Keys(scope.secrets)) {
+		all = append(all, map[string]any{"key": key, "last_updated_timestamp": millis(scope.secrets[key].at)})
 	}
 	return map[string]any{"secrets": all}, nil
+}
+
+// secret is a value, if it is there; the lock is held.
+func (s *Server) secret(scope, key string) ([]byte, bool) {
+	in, there := s.scopes[scope]
+	if !there {
+		return nil, false
+	}
+	found, there := in.secrets[key]
+	return found.value, there
 }

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +25,8 @@ type Options struct {
 	Token string
 	// ClientID and ClientSecret are a service principal's, for OAuth; empty: none.
 	ClientID, ClientSecret string
+	// Federation lets the service principal in without a secret.
+	Federation Federation
 	// User is who owns the token; empty: DefaultUser.
 	User string
 	// Cloud is aws, azure or gcp, and decides the node types; empty: aws.
@@ -46,19 +50,21 @@ type Server struct {
 	cancel  context.CancelFunc
 	living  sync.WaitGroup // of clusters
 	started time.Time
+	issuer  issuer
 
 	mu       sync.Mutex
-	tokens   map[string]time.Time // when they expire; zero: never
+	tokens   map[string]credential // by their values
 	clusters map[string]*cluster
 	order    []string          // ids of clusters, oldest first
 	replies  map[string]string // idempotency tokens, and the clusters that were made for them
 	next     []Next
 	faults   []*Fault
 	settings map[string]string
-	scopes   map[string]map[string][]byte
+	scopes   map[string]*scope
 	files    *files
 	policies map[string]policy
 	pools    map[string]pool
+	grants   map[string]map[grantee]string // by the path of the object
 	deleted  int
 	lives    int // of clusters, those of deleted ones included
 	inMinute time.Duration
@@ -81,9 +87,9 @@ func New(options Options) (*Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		options: options, ctx: ctx, cancel: cancel, started: time.Now(),
-		tokens: map[string]time.Time{options.Token: {}}, clusters: map[string]*cluster{}, replies: map[string]string{},
-		settings: map[string]string{"enableDcs": fmt.Sprint(!options.NoContainers)}, scopes: map[string]map[string][]byte{},
-		files: newFiles(), policies: defaultPolicies(), pools: map[string]pool{}, inMinute: time.Minute,
+		tokens: map[string]credential{options.Token: {}}, clusters: map[string]*cluster{}, replies: map[string]string{},
+		settings: map[string]string{"enableDcs": fmt.Sprint(!options.NoContainers)}, scopes: map[string]*scope{},
+		files: newFiles(options.User), policies: defaultPolicies(), pools: map[string]pool{}, grants: map[string]map[grantee]string{}, inMinute: time.Minute,
 	}
 	s.routes()
 	return s, nil
@@ -126,6 +132,15 @@ type raw struct {
 	body []byte
 }
 
+// stored is a file, with the time of its last change; parts of it can be asked for.
+type stored struct {
+	raw
+	at time.Time
+}
+
+// nothing is an answer without a body; a status of 0 is 204.
+type nothing struct{ status int }
+
 // ServeHTTP is the workspace's front door.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID()
@@ -133,20 +148,54 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.options.Log != nil {
 		s.options.Log(fmt.Sprintf("%s %s", r.Method, r.URL.Path))
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		refuse(http.StatusRequestEntityTooLarge, "MAX_REQUEST_SIZE_EXCEEDED", "The request is larger than %d bytes", maxBody).write(w, r.URL.Path, id)
+	connection := http.NewResponseController(w) // one that has no deadlines, a test's, does without
+	_ = connection.SetReadDeadline(time.Now().Add(bodyWithin))
+	body, refused := s.body(w, r)
+	if refused != nil {
+		w.Header().Set("Connection", "close") // what comes yet is not read
+		refused.write(w, r.URL.Path, id)
 		return
 	}
+	_ = connection.SetReadDeadline(time.Time{})
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	after, answered := s.fault(w, r, id)
 	if answered {
 		return
 	}
+	_ = connection.SetWriteDeadline(time.Now().Add(answerWithin))
 	s.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), bodyKey{}, &request{Request: r, body: body})))
 	if after {
 		panic(http.ErrAbortHandler) // what was answered is not sent: the connection breaks
 	}
+}
+
+// How long a client may take to send a request's body, and to take the answer.
+const (
+	bodyWithin   = time.Minute
+	answerWithin = 5 * time.Minute
+)
+
+// body reads a request's body. That of a caller who is not let in is left where it is.
+func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *apiError) {
+	if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, adminPath) {
+		if s.letIn(r) != nil { // the call's own handler says so
+			if r.ContentLength != 0 {
+				w.Header().Set("Connection", "close")
+			}
+			return nil, nil
+		}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, refuse(http.StatusRequestEntityTooLarge, "MAX_REQUEST_SIZE_EXCEEDED", "The request is larger than %d bytes", maxBody)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refuse(http.StatusRequestTimeout, "REQUEST_TIMEOUT", "The request's body did not come within %s", bodyWithin)
+	case err != nil:
+		return nil, malformed("Could not read the request: %v", err)
+	}
+	return body, nil
 }
 
 type bodyKey struct{}
@@ -171,24 +220,37 @@ func (s *Server) handle(pattern string, h handler) {
 		case err != nil:
 			refuse(http.StatusInternalServerError, "INTERNAL_ERROR", "%v", err).write(w, r.URL.Path, id)
 		default:
-			if plain, ok := answer.(raw); ok {
-				w.Header().Set("Content-Type", plain.mime)
-				_, _ = w.Write(plain.body)
-				return
-			}
-			if answer == nil {
-				answer = map[string]any{}
-			}
-			writeJSON(w, http.StatusOK, answer)
+			give(w, r, answer)
 		}
 	})
+}
+
+// give writes an answer in its form.
+func give(w http.ResponseWriter, r *http.Request, answer any) {
+	switch answer := answer.(type) {
+	case raw:
+		w.Header().Set("Content-Type", answer.mime)
+		_, _ = w.Write(answer.body)
+	case stored:
+		w.Header().Set("Content-Type", answer.mime)
+		http.ServeContent(w, r, "", answer.at, bytes.NewReader(answer.body))
+	case nothing:
+		w.WriteHeader(cmp.Or(answer.status, http.StatusNoContent))
+	case nil:
+		writeJSON(w, http.StatusOK, map[string]any{})
+	default:
+		writeJSON(w, http.StatusOK, answer)
+	}
 }
 
 // errDrop breaks the connection without an answer.
 var errDrop = errors.New("the connection is dropped")
 
 // notFound is what the platform's gateway says of paths that nobody serves.
-func notFound(w http.ResponseWriter, r *http.Request) {
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	if s.options.Log != nil {
+		s.options.Log(fmt.Sprintf("%s %s: the emulator has no such API", r.Method, r.URL.Path))
+	}
 	path := strings.TrimPrefix(r.URL.Path, "/api/2.0")
 	refuse(http.StatusNotFound, "ENDPOINT_NOT_FOUND", "No API found for '%s %s'; the emulator serves what docs/emulator.md lists", r.Method, path).write(w, r.URL.Path, w.Header().Get("X-Request-Id"))
 }

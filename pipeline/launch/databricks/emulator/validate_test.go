@@ -174,10 +174,11 @@ func TestPoliciesHold(t *testing.T) {
 		want    string
 	}{
 		{good, ""},
-		{changes{"policy_id": id, "autotermination_minutes": 30}, "Validation failed for custom_tags.team, the value must be present"},
-		{changes{"policy_id": id, "custom_tags": map[string]string{"team": "other"}}, `the value must be platform (is "other")`},
+		{changes{"policy_id": id, "autotermination_minutes": 30}, ""}, // what is fixed is filled in
+		{changes{"policy_id": id}, "Validation failed for autotermination_minutes, the value must be present"},
+		{changes{"policy_id": id, "autotermination_minutes": 30, "custom_tags": map[string]string{"team": "other"}}, `the value must be platform (is "other")`},
 		{changes{"policy_id": id, "autotermination_minutes": 90, "custom_tags": map[string]string{"team": "platform"}}, "out of range"},
-		{changes{"policy_id": id, "docker_image": changes{"url": "x/y"}, "custom_tags": map[string]string{"team": "platform"}}, "must be one of"},
+		{changes{"policy_id": id, "autotermination_minutes": 30, "docker_image": changes{"url": "x/y"}, "custom_tags": map[string]string{"team": "platform"}}, "must be one of"},
 	} {
 		status, answer := b.post("/api/2.1/clusters/create", wanted(test.changes))
 		if message, _ := answer["message"].(string); (status == 200) != (test.want == "") || !strings.Contains(message, test.want) {

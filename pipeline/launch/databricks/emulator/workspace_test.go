@@ -51,7 +51,7 @@ func TestWhoIsLetIn(t *testing.T) {
 		t.Errorf("without a token: %d %s", response.StatusCode, body)
 	}
 	b.mu.Lock()
-	b.tokens["old"] = time.Now().Add(-time.Second)
+	b.tokens["old"] = credential{until: time.Now().Add(-time.Second)}
 	b.mu.Unlock()
 	b.use(&config.Config{Host: good.Host, Token: "old", AuthType: "pat"})
 	if _, err := iam.NewCurrentUser(b.api()).Me(t.Context(), iam.MeRequest{}); !errors.Is(err, apierr.ErrPermissionDenied) || !strings.Contains(err.Error(), "expired") {
@@ -190,6 +190,12 @@ func TestInitScripts(t *testing.T) {
 	const body = "#!/bin/bash\necho it\n"
 	api := b.api()
 	w := workspace.NewWorkspace(api)
+	if err := w.Upload(t.Context(), "/Users/me/a.sh", strings.NewReader(body), workspace.UploadFormat(workspace.ImportFormatAuto)); !errors.Is(err, apierr.ErrNotFound) {
+		t.Errorf("into a folder that is not there: %v", err)
+	}
+	if err := w.MkdirsByPath(t.Context(), "/Users/me"); err != nil {
+		t.Fatal(err)
+	}
 	if err := w.Upload(t.Context(), "/Users/me/a.sh", strings.NewReader(body), workspace.UploadFormat(workspace.ImportFormatAuto)); err != nil {
 		t.Fatal(err)
 	}

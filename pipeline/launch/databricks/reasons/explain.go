@@ -2,6 +2,7 @@ package reasons
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -233,20 +234,12 @@ func distinct(quotes []string) []string {
 	return kept
 }
 
+// sorted are the parameters' names; the platform's own message says most, and comes first.
 func sorted(parameters map[string]string) []string {
-	names := make([]string, 0, len(parameters))
-	for name := range parameters {
-		names = append(names, name)
+	names := slices.Sorted(maps.Keys(parameters))
+	const message = "databricks_error_message"
+	if at := slices.Index(names, message); at > 0 {
+		names = slices.Insert(slices.Delete(names, at, at+1), 0, message)
 	}
-	// The platform's own message says most.
-	slices.SortFunc(names, func(a, b string) int {
-		if a, b := a == "databricks_error_message", b == "databricks_error_message"; a != b {
-			if a {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a, b)
-	})
 	return names
 }

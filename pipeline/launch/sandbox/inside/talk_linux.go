@@ -6,11 +6,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
+
+	"github.com/hallmark-ci/hallmark/pipeline/lock"
 )
 
-// interrupt is the signal that this program passes on to a command that is talked to, as SIGINT. Its own ends it.
+// interrupt is the signal that this program passes on to a command that is talked to, and to what that has started, as
+// SIGINT: Spark's shell is a script that waits for Java, and Java is who must hear of it. Its own ends it.
 const interrupt = syscall.SIGUSR1
 
 // talk runs a command that reads this program's standard input, to its end.
@@ -31,7 +33,7 @@ func talk(ctx context.Context, command []string, out io.Writer) (Report, error) 
 		for {
 			select {
 			case <-signals:
-				_ = cmd.Process.Signal(syscall.SIGINT)
+				_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
 			case <-done:
 				return
 			}
@@ -44,20 +46,12 @@ func talk(ctx context.Context, command []string, out io.Writer) (Report, error) 
 
 // put writes a file, with its folders, in one move.
 func put(path string, from io.Reader) (Report, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return Report{}, err
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".hallmark-*")
+	err := lock.WriteBy(path, 0o755, func(file io.Writer) error {
+		_, err := io.Copy(file, from)
+		return err
+	})
 	if err != nil {
 		return Report{}, err
-	}
-	_, err = io.Copy(file, from)
-	err = errors.Join(err, file.Chmod(0o755), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return Report{}, errors.Join(err, os.Remove(file.Name()))
 	}
 	return Report{Body: path, Files: 1}, nil
 }

@@ -1,0 +1,78 @@
+package emulator
+
+import (
+	"maps"
+	"slices"
+)
+
+// permissions of scopes.
+var scopePermissions = []string{"READ", "WRITE", "MANAGE"}
+
+// putACL lets somebody read, write or manage a scope. The emulator has one user, who may everything: it keeps what it is told.
+func (s *Server) putACL(r *request) (any, error) {
+	var asked secretCall
+	if err := decode(r.body, &asked); err != nil {
+		return nil, err
+	}
+	if asked.Principal == "" {
+		return nil, invalid("Missing required field: principal")
+	}
+	if !slices.Contains(scopePermissions, asked.Permission) {
+		return nil, malformed("Could not parse request object: permission %q is none of READ, WRITE, MANAGE", asked.Permission)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in, err := s.scope(asked.Scope)
+	if err != nil {
+		return nil, err
+	}
+	in.acls[asked.Principal] = asked.Permission
+	return nil, nil
+}
+
+func (s *Server) getACL(r *request) (any, error) {
+	name, principal := r.URL.Query().Get("scope"), r.URL.Query().Get("principal")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in, err := s.scope(name)
+	if err != nil {
+		return nil, err
+	}
+	permission, there := in.acls[principal]
+	if !there {
+		return nil, missing("Failed to get secret acl for principal %s for scope %s.", principal, name)
+	}
+	return map[string]string{"principal": principal, "permission": permission}, nil
+}
+
+func (s *Server) listACLs(r *request) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in, err := s.scope(r.URL.Query().Get("scope"))
+	if err != nil {
+		return nil, err
+	}
+	all := []map[string]string{}
+	for _, principal := range slices.Sorted(maps.Keys(in.acls)) {
+		all = append(all, map[string]string{"principal": principal, "permission": in.acls[principal]})
+	}
+	return map[string]any{"items": all}, nil
+}
+
+func (s *Server) deleteACL(r *request) (any, error) {
+	var asked secretCall
+	if err := decode(r.body, &asked); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in, err := s.scope(asked.Scope)
+	if err != nil {
+		return nil, err
+	}
+	if _, there := in.acls[asked.Principal]; !there {
+		return nil, missing("Failed to delete secret acl for principal %s for scope %s.", asked.Principal, asked.Scope)
+	}
+	delete(in.acls, asked.Principal)
+	return nil, nil
+}

@@ -1,0 +1,483 @@
+package sign_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	ggcr "github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/hallmark-ci/hallmark/pipeline/evidence"
+	"github.com/hallmark-ci/hallmark/pipeline/sign"
+	"github.com/hallmark-ci/hallmark/pipeline/subject"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// sigstore is a whole one: Fulcio, Rekor and a timestamp authority, all of them the real servers, on this machine.
+type sigstore struct {
+	Issuer        string `json:"issuer"`
+	Other         string `json:"other"`
+	Unknown       string `json:"unknown"`
+	RequestToken  string `json:"request_token"`
+	Fulcio        string `json:"fulcio"`
+	FulcioForeign string `json:"fulcio_foreign"`
+	FulcioNoLog   string `json:"fulcio_no_log"`
+	Rekor         string `json:"rekor"`
+	Timestamp     string `json:"timestamp"`
+	TrustedRoot   string `json:"trusted_root"`
+	SigningConfig string `json:"signing_config"`
+	TUF           string `json:"tuf"`
+	TUFRoot       string `json:"tuf_root"`
+}
+
+// theSigstore is shared by the tests of the package. It ends with the process: its standard input does.
+var theSigstore struct {
+	once   sync.Once
+	is     sigstore
+	held   io.Closer
+	failed error
+}
+
+func newSigstore(t testing.TB) sigstore {
+	t.Helper()
+	theSigstore.once.Do(func() { theSigstore.is, theSigstore.failed = startSigstore() })
+	if theSigstore.failed != nil {
+		t.Fatal(theSigstore.failed)
+	}
+	return theSigstore.is
+}
+
+func startSigstore() (s sigstore, err error) {
+	build := exec.Command("../../tools/build", "sigstore")
+	build.Stderr = os.Stderr
+	path, err := build.Output()
+	if err != nil {
+		return s, fmt.Errorf("building sigstore: %w", err)
+	}
+	server := exec.Command(strings.TrimSpace(string(path)))
+	server.Stderr = os.Stderr
+	if theSigstore.held, err = server.StdinPipe(); err != nil {
+		return s, err
+	}
+	out, err := server.StdoutPipe()
+	if err != nil {
+		return s, err
+	}
+	if err := server.Start(); err != nil {
+		return s, err
+	}
+	said := bufio.NewReader(out)
+	line, err := said.ReadBytes('\n')
+	if err != nil {
+		return s, fmt.Errorf("sigstore did not come up: %w", err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, said) }()
+	return s, json.Unmarshal(line, &s)
+}
+
+// token asks an issuer as GitHub's runner is asked.
+func (s sigstore) token(issuer string, query url.Values) sign.Token {
+	return func(ctx context.Context) (string, error) {
+		if query.Get("audience") == "" {
+			query.Set("audience", "sigstore")
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, issuer+"/token?"+query.Encode(), http.NoBody)
+		if err != nil {
+			return "", err
+		}
+		request.Header.Set("Authorization", "Bearer "+s.RequestToken)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return "", err
+		}
+		defer answer.Body.Close()
+		var said struct{ Value string }
+		return said.Value, json.NewDecoder(io.LimitReader(answer.Body, 1<<16)).Decode(&said)
+	}
+}
+
+func (s sigstore) instance() sign.Instance {
+	return sign.Instance{Fulcio: s.Fulcio, Rekor: s.Rekor, RekorVersion: 2, Timestamp: s.Timestamp, TrustedRoot: s.TrustedRoot}
+}
+
+// workflow is whom the tokens are of.
+func (s sigstore) workflow() sign.Identity {
+	return sign.Identity{Issuer: s.Issuer, Name: "https://github.com/octo/spark/.github/workflows/golden.yml@refs/heads/main"}
+}
+
+func opened(t testing.TB, i sign.Instance) *sign.Root {
+	t.Helper()
+	root, err := sign.OpenRoot(t.Context(), i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// keyless is a signer for the workflow.
+func (s sigstore) keyless(t testing.TB, i sign.Instance) *sign.Signer {
+	t.Helper()
+	signer, err := sign.Keyless(t.Context(), opened(t, i), s.token(s.Issuer, url.Values{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
+// fresh are statements that were made just now, as those of a run are.
+func fresh(t testing.TB, at subject.Subject) []evidence.Statement {
+	t.Helper()
+	mark := evidence.Mark{Inputs: inputs, At: time.Now().Add(-time.Second), Verdict: verdict.Pass, Run: "run-1"}
+	return []evidence.Statement{
+		must(t)(evidence.CycloneDX(at, bill(50), evidence.Mark{Inputs: inputs, At: mark.At, Run: "run-1"})),
+		must(t)(evidence.Checked(at, evidence.Check{
+			Verifier: "https://hallmark-ci.github.io/check", Rules: 3, Packs: []evidence.Pack{{Name: "base", Digest: inputs}},
+		}, mark)),
+	}
+}
+
+func TestKeyless(t *testing.T) {
+	t.Parallel()
+	s := newSigstore(t)
+	c := newClient(t)
+	for name, serve := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := pushed(t, c, serve(t), "platform/spark")
+			signer := s.keyless(t, s.instance())
+			if who, keyless := signer.Identity(); !keyless || who != s.workflow() {
+				t.Fatalf("it signs as %v", who)
+			}
+			all := fresh(t, at)
+			for range 2 { // the second time everything stands
+				if err := signer.AttestAll(t.Context(), c, at, all, sign.AttestOptions{Signature: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			root := opened(t, s.instance())
+			policy := func(who ...sign.Identity) sign.Policy {
+				return sign.Policy{Identities: who, Root: root, Now: time.Now()}
+			}
+			report := verify(t, c, at, policy(s.workflow()))
+			if report.Err() != nil || len(report.Signatures) != 1 || len(report.Evidence) != len(all) || len(report.Superseded)+len(report.Rejected) > 0 {
+				t.Errorf("%v: %+v", report.Err(), report)
+			}
+			if got, want := report.Signatures[0].Signer, signer.Name(); got != want || !strings.Contains(got, s.Issuer) {
+				t.Errorf("signed by %q, want %q", got, want)
+			}
+			pattern := sign.Identity{IssuerRegexp: `http://127\.0\.0\.1:\d+`, NameRegexp: `https://github\.com/octo/spark/.*@refs/heads/main`}
+			if report := verify(t, c, at, policy(pattern)); report.Err() != nil {
+				t.Errorf("by patterns: %v", report.Err())
+			}
+			for what, who := range map[string]sign.Identity{
+				"another workflow":           {Issuer: s.Issuer, Name: "https://github.com/octo/spark/.github/workflows/other.yml@refs/heads/main"},
+				"another issuer":             {Issuer: s.Other, Name: s.workflow().Name},
+				"a pattern for a part of it": {Issuer: s.Issuer, NameRegexp: `octo/spark`},
+				"a pattern for its start":    {Issuer: s.Issuer, NameRegexp: `https://github\.com/octo/spark`},
+			} {
+				report := verify(t, c, at, policy(who))
+				if verdict.OfError(report.Err()) != verdict.Fail || len(report.Evidence) > 0 || len(report.Rejected) != len(all)+1 {
+					t.Errorf("%s: %v, %+v", what, report.Err(), report)
+					continue
+				}
+				if r := report.Rejected[0]; r.Code != sign.CodeSigner || !strings.Contains(r.Reason, "golden.yml@refs/heads/main") {
+					t.Errorf("%s: %+v", what, r)
+				}
+			}
+			report = verify(t, c, at, sign.Policy{Keys: trusting(newSigner(t)), Now: time.Now()})
+			if report.Err() == nil || !strings.Contains(report.Rejected[0].Reason, "only keys are trusted") {
+				t.Errorf("with a key: %+v", report)
+			}
+		})
+	}
+}
+
+// TestKeylessBesideKey: both may be trusted at once, which is how one goes over from keys to identities.
+func TestKeylessBesideKey(t *testing.T) {
+	t.Parallel()
+	s, c, key := newSigstore(t), newClient(t), newSigner(t)
+	at := pushed(t, c, inProcess(t), "platform/spark")
+	all := fresh(t, at)
+	if err := key.AttestAll(t.Context(), c, at, all[:1], sign.AttestOptions{Signature: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.keyless(t, s.instance()).AttestAll(t.Context(), c, at, all[1:], sign.AttestOptions{Signature: true}); err != nil {
+		t.Fatal(err)
+	}
+	root := opened(t, s.instance())
+	both := verify(t, c, at, sign.Policy{Keys: trusting(key), Identities: []sign.Identity{s.workflow()}, Root: root, Now: time.Now()})
+	if both.Err() != nil || len(both.Evidence) != 2 || len(both.Rejected) > 0 {
+		t.Errorf("%+v", both)
+	}
+	one := verify(t, c, at, sign.Policy{Identities: []sign.Identity{s.workflow()}, Root: root, Now: time.Now()})
+	if one.Err() != nil || len(one.Evidence) != 1 || len(one.Rejected) != 3 { // the classic signature, the bundle, the statement
+		t.Errorf("%+v", one)
+	}
+}
+
+// TestKeylessPredated: who signs cannot say that something was found out later than it was signed.
+func TestKeylessPredated(t *testing.T) {
+	t.Parallel()
+	s, c := newSigstore(t), newClient(t)
+	at := pushed(t, c, inProcess(t), "platform/spark")
+	ahead := time.Now().Add(time.Hour)
+	statement := must(t)(evidence.Checked(at, evidence.Check{
+		Verifier: "https://hallmark-ci.github.io/check", Rules: 3, Packs: []evidence.Pack{{Name: "base", Digest: inputs}},
+	}, evidence.Mark{Inputs: inputs, At: ahead, Verdict: verdict.Pass, Run: "run-1"}))
+	if err := s.keyless(t, s.instance()).Attest(t.Context(), c, statement, sign.AttestOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	report := verify(t, c, at, sign.Policy{Identities: []sign.Identity{s.workflow()}, Root: opened(t, s.instance()), Now: ahead.Add(time.Hour)})
+	if len(report.Evidence) > 0 || len(report.Rejected) != 1 || report.Rejected[0].Code != sign.CodeAge || !strings.Contains(report.Rejected[0].Reason, "signed before that") {
+		t.Errorf("%+v", report)
+	}
+}
+
+// TestKeylessRefused: what goes wrong before anything is signed, and whose fault it is.
+func TestKeylessRefused(t *testing.T) {
+	t.Parallel()
+	s := newSigstore(t)
+	token := s.token(s.Issuer, url.Values{})
+	for name, tt := range map[string]struct {
+		change func(*sign.Instance)
+		token  sign.Token
+		exit   int
+		want   string
+	}{
+		"an expired token":       {nil, s.token(s.Issuer, url.Values{"expired": {"yes"}}), verdict.ExitUsage, "still valid"},
+		"another audience":       {nil, s.token(s.Issuer, url.Values{"audience": {"elsewhere"}}), verdict.ExitUsage, "audience"},
+		"an unknown issuer":      {nil, s.token(s.Unknown, url.Values{}), verdict.ExitUsage, "issuer"},
+		"no token at all":        {nil, func(context.Context) (string, error) { return "not-a-token", nil }, verdict.ExitInconclusive, "token"},
+		"a foreign authority":    {func(i *sign.Instance) { i.Fulcio = s.FulcioForeign }, token, verdict.ExitInconclusive, "of no authority that the trusted root names"},
+		"a certificate unlogged": {func(i *sign.Instance) { i.Fulcio = s.FulcioNoLog }, token, verdict.ExitInconclusive, "no certificate transparency log"},
+		"Fulcio away":            {func(i *sign.Instance) { i.Fulcio = "http://127.0.0.1:1" }, token, verdict.ExitInconclusive, "connection refused"},
+		"Fulcio in the open":     {func(i *sign.Instance) { i.Fulcio = "http://fulcio.example.com" }, token, verdict.ExitUsage, "without TLS"},
+		"no witness":             {func(i *sign.Instance) { i.Rekor, i.Timestamp = "", "" }, token, verdict.ExitUsage, "neither a Rekor nor a timestamp authority"},
+		"a page for an answer":   {func(i *sign.Instance) { i.Fulcio = s.Issuer }, token, verdict.ExitUsage, "404"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := s.instance()
+			if tt.change != nil {
+				tt.change(&i)
+			}
+			_, err := sign.Keyless(t.Context(), opened(t, i), tt.token)
+			if err == nil || verdict.ExitCodeOf(err) != tt.exit || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("exit %d, want %d with %q: %v", verdict.ExitCodeOf(err), tt.exit, tt.want, err)
+			}
+			if strings.Contains(fmt.Sprint(err), "eyJ") {
+				t.Errorf("the token is shown: %v", err)
+			}
+		})
+	}
+}
+
+// TestKeylessUnwitnessed: nothing is stored that nobody has seen.
+func TestKeylessUnwitnessed(t *testing.T) {
+	t.Parallel()
+	s, c := newSigstore(t), newClient(t)
+	for name, change := range map[string]func(*sign.Instance){
+		"Rekor away":                 func(i *sign.Instance) { i.Rekor = "http://127.0.0.1:1" },
+		"the timestamps away":        func(i *sign.Instance) { i.Timestamp = "http://127.0.0.1:1" },
+		"no log, which others want":  func(i *sign.Instance) { i.Rekor = "" },
+		"no time, which others want": func(i *sign.Instance) { i.Timestamp = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := s.instance()
+			change(&i)
+			at := pushed(t, c, inProcess(t), "platform/spark")
+			err := s.keyless(t, i).AttestAll(t.Context(), c, at, fresh(t, at), sign.AttestOptions{Signature: true})
+			var known *verdict.Error
+			if verdict.ExitCodeOf(err) != verdict.ExitInconclusive || !errors.As(err, &known) || known.Code != sign.CodeUnavailable {
+				t.Errorf("%v", err)
+			}
+			report := verify(t, c, at, sign.Policy{Identities: []sign.Identity{s.workflow()}, Root: opened(t, s.instance()), Now: time.Now()})
+			if len(report.Signatures)+len(report.Evidence)+len(report.Rejected) > 0 {
+				t.Errorf("something was stored: %+v", report)
+			}
+		})
+	}
+}
+
+// TestKeylessTags: cosign's older tags would need what the newer Rekor does not give.
+func TestKeylessTags(t *testing.T) {
+	t.Parallel()
+	s, c := newSigstore(t), newClient(t)
+	at := pushed(t, c, inProcess(t), "platform/spark")
+	err := s.keyless(t, s.instance()).AttestAll(t.Context(), c, at, fresh(t, at), sign.AttestOptions{Signature: true, Tags: true})
+	if verdict.ExitCodeOf(err) != verdict.ExitUsage || !strings.Contains(err.Error(), "sign.tags") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestTrustedRootByTUF: fetched once, kept, used without a network, and refused where it is another's.
+func TestTrustedRootByTUF(t *testing.T) {
+	t.Parallel()
+	s, c := newSigstore(t), newClient(t)
+	i := sign.Instance{TUF: s.TUF, TUFRoot: s.TUFRoot, Cache: filepath.Join(t.TempDir(), "cache")}
+	at := pushed(t, c, inProcess(t), "platform/spark")
+	if err := s.keyless(t, i).Sign(t.Context(), c, at); err != nil { // the services are those of the signing configuration
+		t.Fatal(err)
+	}
+	if report := verify(t, c, at, sign.Policy{Identities: []sign.Identity{s.workflow()}, Root: opened(t, i)}); report.Err() != nil {
+		t.Error(report.Err())
+	}
+	away := i
+	away.Cache = t.TempDir()
+	away.TUF = "http://127.0.0.1:1"
+	if _, err := sign.OpenRoot(t.Context(), away); verdict.ExitCodeOf(err) != verdict.ExitInconclusive || !strings.Contains(err.Error(), "trusted_root.json") {
+		t.Errorf("away: %v", err)
+	}
+	public := sign.Instance{TUF: s.TUF, Cache: t.TempDir(), TUFRoot: filepath.Join(t.TempDir(), "none")}
+	if _, err := sign.OpenRoot(t.Context(), public); verdict.ExitCodeOf(err) != verdict.ExitUsage {
+		t.Errorf("without a first root: %v", err)
+	}
+}
+
+// TestTrustedRootKept: a TUF repository that is away does no harm while what it said last is valid.
+func TestTrustedRootKept(t *testing.T) {
+	t.Parallel()
+	s := newSigstore(t)
+	behind, err := url.Parse(s.TUF)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := inFrontOf(t, behind)
+	i := sign.Instance{TUF: address.url, TUFRoot: s.TUFRoot, Cache: t.TempDir()}
+	opened(t, i)
+	asked := address.count.Load()
+	opened(t, i)
+	if again := address.count.Load(); again != asked || asked == 0 {
+		t.Errorf("it was asked %d times at first, and %d times more", asked, again-asked)
+	}
+	// A day later, and away.
+	settings, err := filepath.Glob(filepath.Join(i.Cache, "*.json"))
+	if err != nil || len(settings) != 1 {
+		t.Fatal(settings, err)
+	}
+	if err := os.WriteFile(settings[0], []byte(`{"lastTimestamp":"2020-01-01T00:00:00Z"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address.away.Store(true)
+	opened(t, i)
+	if address.count.Load() == asked {
+		t.Error("nobody tried to refresh it")
+	}
+}
+
+// TestTrustedRootLacks: a root that leaves something out would let something through.
+func TestTrustedRootLacks(t *testing.T) {
+	t.Parallel()
+	s := newSigstore(t)
+	text, err := os.ReadFile(s.TrustedRoot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		without []string
+		want    string
+	}{
+		"no authority":    {[]string{"certificateAuthorities"}, "no certificate authority"},
+		"no log of them":  {[]string{"ctlogs"}, "no certificate transparency log"},
+		"nobody who sees": {[]string{"tlogs", "timestampAuthorities"}, "neither a transparency log nor a timestamp authority"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var all map[string]any
+			if err := json.Unmarshal(text, &all); err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range tt.without {
+				if all[key] == nil {
+					t.Fatalf("the trusted root has no %s", key)
+				}
+				delete(all, key)
+			}
+			less, err := json.Marshal(all)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "root.json")
+			if err := os.WriteFile(path, less, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := sign.OpenRoot(t.Context(), sign.Instance{TrustedRoot: path}); verdict.ExitCodeOf(err) != verdict.ExitUsage || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// TestCosignAndKeyless: each of the two verifies what the other has signed.
+func TestCosignAndKeyless(t *testing.T) {
+	t.Parallel()
+	s, c, peer := newSigstore(t), newClient(t), newCosign(t)
+	at := pushed(t, c, inProcess(t, ggcr.WithReferrersSupport(true)), "platform/spark")
+	all := fresh(t, at)
+	if err := s.keyless(t, s.instance()).AttestAll(t.Context(), c, at, all, sign.AttestOptions{Signature: true}); err != nil {
+		t.Fatal(err)
+	}
+	check := func(command, name string, more ...string) (string, error) {
+		args := append([]string{
+			command, "--trusted-root", s.TrustedRoot, "--certificate-identity", name, "--certificate-oidc-issuer", s.Issuer,
+			"--allow-http-registry", "--new-bundle-format", "--use-signed-timestamps",
+		}, more...)
+		return peer.run(t, append(args, at.String())...)
+	}
+	name := s.workflow().Name
+	if said, err := check("verify", name); err != nil {
+		t.Errorf("cosign verify: %v\n%s", err, said)
+	}
+	if said, err := check("verify", strings.Replace(name, "golden", "other", 1)); err == nil {
+		t.Errorf("cosign verifies for somebody else:\n%s", said)
+	}
+	for _, statement := range all {
+		if said, err := check("verify-attestation", name, "--type", statement.PredicateType); err != nil || !strings.Contains(said, "payloadType") {
+			t.Errorf("cosign verify-attestation of %s: %v\n%s", statement.PredicateType, err, said)
+		}
+	}
+
+	theirs := pushed(t, c, inProcess(t, ggcr.WithReferrersSupport(true)), "platform/spark")
+	token, err := s.token(s.Issuer, url.Values{})(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file, stated, bundle := filepath.Join(dir, "token"), filepath.Join(dir, "statement.json"), filepath.Join(dir, "bundle.json")
+	if err := errors.Join(os.WriteFile(file, []byte(token), 0o600), os.WriteFile(stated, []byte(marshal(t, fresh(t, theirs)[1])), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	with := []string{"--yes", "--identity-token", file, "--signing-config", s.SigningConfig, "--trusted-root", s.TrustedRoot, "--new-bundle-format"}
+	for _, args := range [][]string{{"sign", "--allow-http-registry", theirs.String()}, {"attest-blob", "--statement", stated, "--bundle", bundle}} {
+		if said, err := peer.run(t, append(args, with...)...); err != nil {
+			t.Fatalf("cosign %s: %v\n%s", args[0], err, said)
+		}
+	}
+	signed, err := os.ReadFile(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plant(t, c, theirs, planted{bundle: signed, annotations: map[string]string{"dev.sigstore.bundle.predicateType": evidence.TypeChecked}})
+	report := verify(t, c, theirs, sign.Policy{Identities: []sign.Identity{s.workflow()}, Root: opened(t, s.instance()), Now: time.Now()})
+	if len(report.Evidence) != 1 || !strings.Contains(report.Evidence[0].Signer, "golden.yml") {
+		t.Errorf("cosign's statement does not count: %+v", report)
+	}
+	// What cosign signs in bundle form names no repository: it would hold anywhere, so it holds nowhere. The signature itself
+	// was found to be good, or the reason would be another.
+	if len(report.Signatures) > 0 || len(report.Rejected) != 1 || report.Rejected[0].Code != sign.CodeMalformed {
+		t.Errorf("cosign's signature: %+v", report)
+	}
+}

@@ -1,0 +1,245 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/ci"
+	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/sign"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// trust is whose signatures count.
+type trust struct {
+	keys       [][]byte
+	identities []sign.Identity
+	root       *sign.Root // vouches for the identities
+}
+
+// policy verifies with the trust, what is at most maxAge old (0: any age).
+func (t trust) policy(maxAge time.Duration) sign.Policy {
+	return sign.Policy{Keys: t.keys, Identities: t.identities, Root: t.root, MaxAge: maxAge}
+}
+
+// authorities are the trusted root of the configured Sigstore, which is fetched at most once.
+type authorities struct {
+	instance sign.Instance
+	mu       sync.Mutex
+	root     *sign.Root
+}
+
+func newAuthorities(k config.Keyless, home Home) *authorities {
+	return &authorities{instance: sign.Instance{
+		Fulcio: k.Fulcio, Rekor: k.Rekor, RekorVersion: k.RekorVersion, Timestamp: k.Timestamp,
+		TrustedRoot: k.TrustedRoot, TUF: k.TUF, TUFRoot: k.TUFRoot, Cache: home.sigstore(),
+	}}
+}
+
+func (a *authorities) get(ctx context.Context) (*sign.Root, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.root == nil {
+		root, err := sign.OpenRoot(ctx, a.instance)
+		if err != nil {
+			return nil, err
+		}
+		a.root = root
+	}
+	return a.root, nil
+}
+
+// token fetches an identity token for the Sigstore: from where the configuration says, else from the CI system.
+func (s *surroundings) token(ctx context.Context) (string, error) {
+	k := s.cfg.Sign.Keyless
+	if k.Token == "" {
+		system := s.ci.System
+		if system == ci.None { // verbs that do not speak to the system still run on it
+			system = ci.Detect(os.Getenv).System
+		}
+		return ci.IdentityToken(ctx, os.Getenv, system, k.Audience)
+	}
+	text, err := k.Token.Read()
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(text))
+	return token, ci.CheckToken(token, string(k.Token), k.Audience, time.Now())
+}
+
+// named is whom sign.trust names.
+func (s *surroundings) named() (t trust, err error) {
+	for _, one := range s.cfg.Sign.Trust {
+		if one.Key != "" {
+			t.keys, err = appendKey(t.keys, one.Key)
+			if err != nil {
+				return t, err
+			}
+			continue
+		}
+		t.identities = append(t.identities, sign.Identity{Issuer: one.Issuer, IssuerRegexp: one.IssuerRegexp, Name: one.Identity, NameRegexp: one.IdentityRegexp})
+	}
+	return t, nil
+}
+
+func appendKey(keys [][]byte, file string) ([][]byte, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: reading the public key: %w", verdict.ErrUsage, err)
+	}
+	return append(keys, pem), nil
+}
+
+// vouched is the trust with those who vouch for its identities, where it has any.
+func (s *surroundings) vouched(ctx context.Context, t trust) (_ trust, err error) {
+	if len(t.identities) > 0 {
+		t.root, err = s.authorities.get(ctx)
+	}
+	return t, err
+}
+
+// trust is whom a run believes: itself, and whom sign.trust names.
+func (r *run) trust(ctx context.Context) (trust, error) {
+	t, err := r.named()
+	if err != nil {
+		return t, err
+	}
+	if r.cfg.Sign.Key.Keyless() {
+		signer, err := r.key.get()
+		if err != nil {
+			return t, err
+		}
+		return r.vouched(ctx, t.and(signer))
+	}
+	public, err := r.key.public()
+	if err != nil {
+		return t, err
+	}
+	t.keys = append(t.keys, public)
+	return r.vouched(ctx, t)
+}
+
+// and is the trust with a signer.
+func (t trust) and(signer *sign.Signer) trust {
+	if who, keyless := signer.Identity(); keyless {
+		t.identities = append(t.identities, who)
+		return t
+	}
+	t.keys = append(t.keys, signer.PublicPEM())
+	return t
+}
+
+// given is whom flags name; nobody where they name nobody.
+func (with VerifyOptions) given() (t trust, err error) {
+	for _, file := range with.Keys {
+		if t.keys, err = appendKey(t.keys, file); err != nil {
+			return t, err
+		}
+	}
+	for _, who := range with.Identities {
+		if err := who.Check(); err != nil {
+			return t, err
+		}
+	}
+	t.identities = with.Identities
+	return t, nil
+}
+
+func (t trust) empty() bool { return len(t.keys)+len(t.identities) == 0 }
+
+// trustedBy is whom flags name, or else whom sign.trust names and the signer.
+func (s *surroundings) trustedBy(ctx context.Context, with VerifyOptions, signer *sign.Signer) (trust, error) {
+	t, err := with.given()
+	if err == nil && t.empty() {
+		if t, err = s.named(); err == nil {
+			t = t.and(signer)
+		}
+	}
+	if err != nil {
+		return t, err
+	}
+	return s.vouched(ctx, t)
+}
+
+// trusted is whom flags name, or else whom sign.trust names and the public key of sign.key.
+func (s *surroundings) trusted(ctx context.Context, with VerifyOptions) (trust, error) {
+	t, err := with.given()
+	if err != nil || !t.empty() {
+		if err != nil {
+			return t, err
+		}
+		return s.vouched(ctx, t)
+	}
+	if t, err = s.named(); err != nil {
+		return t, err
+	}
+	switch key := s.cfg.Sign.Key; {
+	case key.Keyless(), key == "":
+	default:
+		pem, found := publicBeside(key.Ref())
+		if !found {
+			signer, err := sign.Load(key.Ref(), s.cfg.Sign.Password)
+			if err != nil {
+				return t, err
+			}
+			pem = signer.PublicPEM()
+		}
+		t.keys = append(t.keys, pem)
+	}
+	if t.empty() {
+		return t, fmt.Errorf("%w: nobody to verify with: give --key hallmark.pub, or --identity and --issuer; or name them in sign.trust of hallmark.yaml, or the signing key in sign.key", verdict.ErrUsage)
+	}
+	return s.vouched(ctx, t)
+}
+
+// trustFlags are the flags with which anybody verifies what the run has signed.
+func (r *run) trustFlags() string {
+	if !r.cfg.Sign.Key.Keyless() {
+		return "--key " + r.publicKey(r.home)
+	}
+	signer, err := r.key.get()
+	if err != nil {
+		return "" // then nothing was signed
+	}
+	who, _ := signer.Identity()
+	flags := "--identity " + quoted(who.Name) + " --issuer " + quoted(who.Issuer)
+	switch k := r.cfg.Sign.Keyless; {
+	case k.TrustedRoot != "":
+		flags += " --trusted-root " + quoted(k.TrustedRoot)
+	case k.TUF != "":
+		flags += " --set sign.keyless.tuf=" + quoted(k.TUF) + " --set sign.keyless.tuf_root=" + quoted(k.TUFRoot)
+	}
+	return flags
+}
+
+// quoted is text as one word of a shell.
+func quoted(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r)
+	}
+	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// keyless looks whether the job could sign without a key: its token, and the authorities by which it would be known. No
+// certificate is asked for: each is in a public log for ever.
+func (d *doctor) keyless(ctx context.Context) {
+	token, err := d.token(ctx)
+	if err != nil {
+		d.failed("key", err)
+	} else {
+		subject, issuer, expires := ci.TokenSays(token)
+		d.well("key", "none: a token of %s, by %s, until %s", subject, issuer, expires.UTC().Format(time.RFC3339))
+	}
+	if _, err := d.authorities.get(ctx); err != nil {
+		d.failed("key", err)
+		return
+	}
+	d.well("key", "the trusted root is there")
+}
