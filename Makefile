@@ -44,7 +44,7 @@ test:
 	@$(MAKE) --no-print-directory build
 	@scripts/test
 
-## lint: format, vet, staticcheck
+## lint: format, vet, staticcheck; workflows, examples for CI systems
 lint:
 	@scripts/lint
 

@@ -300,15 +300,7 @@ func (d *doctor) launches(ctx context.Context) {
 			d.workspace(ctx, slot, l)
 			continue
 		}
-		if err := engine.Here(); err != nil {
-			d.ill("launch", "Launch where Hallmark may have the embedded engine, or leave the launch out: launch: []", "%s: %v", slot, err)
-			continue
-		}
-		if _, err := os.Stat(l.Runtime); l.Runtime != "" && err != nil {
-			d.ill("launch", "Name the folder of a Spark distribution in launch[].runtime", "%s: %v", slot, err)
-			continue
-		}
-		d.well("launch", "%s, on this machine", slot)
+		d.sandbox(ctx, slot, l)
 	}
 	if len(d.cfg.Launch) == 0 {
 		d.care("launch", "Name one in launch: a golden image that never ran may not run", "none: the image is promoted without having been started")

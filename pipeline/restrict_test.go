@@ -30,6 +30,10 @@ func TestRestrict(t *testing.T) {
 		{"its own packs, and Hallmark's", func(c *config.Config) { c.Check.Packs = []string{"base", filepath.Join(top, "jars")} }, ""},
 		{"a pack elsewhere", func(c *config.Config) { c.Check.Packs = []string{"base", "/root/pack"} }, "check.packs[1] is /root/pack"},
 		{"a VEX document elsewhere", func(c *config.Config) { c.Scan.VEX = []string{"/etc/shadow"} }, "scan.vex[0] is /etc/shadow"},
+		{"a trusted root elsewhere", func(c *config.Config) { c.Sign.Keyless.TrustedRoot = "/etc/shadow" }, "sign.keyless.trusted_root is /etc/shadow"},
+		{"a trusted key elsewhere", func(c *config.Config) {
+			c.Sign.Trust = []config.Trust{{Issuer: "x", Identity: "y"}, {Key: "/etc/shadow"}}
+		}, "sign.trust[1].key is /etc/shadow"},
 		{"a database elsewhere", func(c *config.Config) { c.Scan.Database.File = "/etc/shadow" }, "scan.database.file is /etc/shadow"},
 		{"a database's archive elsewhere", func(c *config.Config) { c.Scan.Database.From = "file:/etc/shadow" }, "scan.database.from is /etc/shadow"},
 		{"a cache elsewhere", func(c *config.Config) { c.Build.Cache.From = []string{"type=local,src=/var/cache/x"} }, "build.cache.from[0] is /var/cache/x"},

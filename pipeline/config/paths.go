@@ -85,8 +85,8 @@ func (l *Launch) resolve(dir string) {
 	}
 }
 
-// Reads are the files and folders of this machine that a build, the rules and the scan are told to read, by the key that
-// names each.
+// Reads are the files and folders of this machine that a build, the rules, the scan and a verification are told to read, by
+// the key that names each.
 func (c *Config) Reads() map[string]string {
 	reads := map[string]string{"build.context": c.Build.Context, "build.dockerfile": c.Build.Dockerfile}
 	for name, value := range c.Build.Contexts {
@@ -109,6 +109,16 @@ func (c *Config) Reads() map[string]string {
 	}
 	if c.Scan.Database.File != "" {
 		reads["scan.database.file"] = c.Scan.Database.File
+	}
+	for key, file := range map[string]string{"sign.keyless.trusted_root": c.Sign.Keyless.TrustedRoot, "sign.keyless.tuf_root": c.Sign.Keyless.TUFRoot} {
+		if file != "" {
+			reads[key] = file
+		}
+	}
+	for i, trust := range c.Sign.Trust {
+		if trust.Key != "" {
+			reads[fmt.Sprintf("sign.trust[%d].key", i)] = trust.Key
+		}
 	}
 	for i, cache := range c.Build.Cache.From {
 		for part := range strings.SplitSeq(cache, ",") {

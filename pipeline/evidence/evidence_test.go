@@ -200,6 +200,31 @@ func TestRoundTrip(t *testing.T) {
 	same("spdx", evidence.Bill{Format: "SPDX", Version: "2.3", Components: 1}, bill, err)
 }
 
+// A promotion is recorded beside both images: the one that the tag moved onto, and the one that it left.
+func TestPromotedAway(t *testing.T) {
+	t.Parallel()
+	left := subject.Subject{Repository: about.Repository, Digest: digestB}
+	s, err := evidence.Promoted(left, aPromotion, note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, _, err := evidence.ParsePromoted(s); err != nil || p.To != digestA || s.Subject != left {
+		t.Errorf("%+v, %v, about %s", p, err, s.Subject)
+	}
+	stayed := aPromotion
+	stayed.From = stayed.To
+	s, err = evidence.Promoted(about, stayed, note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum, err := evidence.Summarize(s); err != nil || sum.Text != "golden was at a1a1a1a1a1a1 already, recorded by ci@example.com" {
+		t.Errorf("%q, %v", sum.Text, err)
+	}
+	if _, err := evidence.Promoted(subject.Subject{Repository: about.Repository, Digest: "sha256:" + strings.Repeat("c", 64)}, aPromotion, note); err == nil {
+		t.Error("a third image has a record of a move between two others")
+	}
+}
+
 func TestInputs(t *testing.T) {
 	t.Parallel()
 	a := evidence.Inputs(map[string]string{"x": "1", "y": "2"})

@@ -129,7 +129,7 @@ func describePromotion(p Promotion) string {
 	}
 	text := fmt.Sprintf("%s moved from %s to %s", clip(p.Tag), from, subject.Short(p.To))
 	if p.From == p.To {
-		text = fmt.Sprintf("%s was at %s already", clip(p.Tag), subject.Short(p.To))
+		text = fmt.Sprintf("%s was at %s already, recorded", clip(p.Tag), subject.Short(p.To))
 	}
 	if p.By != "" {
 		text += " by " + clip(p.By)

@@ -9,11 +9,11 @@ import (
 
 // Answer is what a workspace says of launches that are only planned.
 type Answer struct {
-	Workspace string // its host
-	User      string // who asks, as the workspace knows them
-	LoggedIn  string // the way, in words of Databricks' own tools: pat, oauth-m2m, azure-cli, …
+	Workspace string    // its host
+	User      string    // who asks, as the workspace knows them
+	LoggedIn  string    // the way, in words of Databricks' own tools: pat, oauth-m2m, azure-cli, …
 	Expires   time.Time // of the token, where the way renews it by itself; zero: it is not told
-	Runtime   string // in words of the workspace
+	Runtime   string    // in words of the workspace
 	NodeType  string
 	Notes     []string // what could not be known
 }
@@ -49,7 +49,7 @@ func (w *workspace) expires(ctx context.Context) time.Time {
 	}
 	var at time.Time
 	err := outlived(ctx, func() error {
-		token, err := w.client.Config.GetToken()
+		token, err := w.client.Config.GetTokenSource().Token(ctx)
 		if err == nil {
 			at = token.Expiry
 		}
