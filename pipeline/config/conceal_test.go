@@ -26,7 +26,7 @@ func TestConceal(t *testing.T) {
 	}
 	cfg := &Config{Launch: []Launch{{Databricks: &Databricks{Credentials: PullCredential{Username: "env:CONCEAL_PULLER", Password: "{{secrets/scope/key}}"}}}}}
 	cfg.Build.Secrets = map[string]secret.Ref{"index": "env:CONCEAL_INDEX", "other": "env:CONCEAL_NOT_SET"}
-	cfg.Sign.Password, cfg.Sign.Key = secret.Ref("file:"+file), secret.Ref("file:"+pipe)
+	cfg.Sign.Password, cfg.Sign.Key = secret.Ref("file:"+file), SigningKey("file:"+pipe)
 	cfg.Conceal()
 	for _, value := range []string{"conceal-from-a-file", "conceal-INDEX-of-the-environment", "conceal-PULLER-of-the-environment"} {
 		if got := secret.Redact(value); got != "***" {
