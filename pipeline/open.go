@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 
@@ -72,9 +71,6 @@ func openFor(ctx context.Context, cfg *config.Config, options Options, reference
 		s.local = server
 		connect.Redirect = map[string]string{EmbeddedHost: server.Addr()}
 		connect.Stores = map[string]string{EmbeddedHost: s.registryRoot()}
-	}
-	if login := azureLogin(s.ci, os.Getenv); login != nil {
-		connect.Login = login.Token
 	}
 	client, err := registry.New(connect)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -41,43 +40,6 @@ const entraAudience = "api://AzureADTokenExchange"
 // expiry are checked. What the job lacks is a usage error; a system that does not answer is inconclusive.
 func IdentityToken(ctx context.Context, env Env, system System, audience string) (string, error) {
 	return asking{env: env, run: output, wait: tokenWait}.token(ctx, system, audience)
-}
-
-// AzureToken is a function that fetches a token for Entra, to log in to Azure as this job; nil where there is none to be had: from
-// the file of AZURE_FEDERATED_TOKEN_FILE, which clusters set, else from GitHub or Azure Pipelines.
-func AzureToken(env Env, system System) func(context.Context) (string, error) {
-	if file := env("AZURE_FEDERATED_TOKEN_FILE"); file != "" {
-		return func(context.Context) (string, error) { return tokenIn(file) }
-	}
-	switch {
-	case system == GitHub && env("ACTIONS_ID_TOKEN_REQUEST_URL") != "":
-	case system == Azure && env("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID") != "" && env("SYSTEM_ACCESSTOKEN") != "":
-	default:
-		return nil
-	}
-	return func(ctx context.Context) (string, error) {
-		return IdentityToken(ctx, func(name string) string {
-			if name == "SIGSTORE_ID_TOKEN" {
-				return "" // for somebody else
-			}
-			return env(name)
-		}, system, entraAudience)
-	}
-}
-
-// tokenIn reads a token from a file, which whoever laid it there renews.
-func tokenIn(file string) (string, error) {
-	open, err := os.Open(file)
-	if err != nil {
-		return "", fmt.Errorf("%w: reading AZURE_FEDERATED_TOKEN_FILE: %w", verdict.ErrUsage, err)
-	}
-	defer open.Close()
-	body, err := io.ReadAll(io.LimitReader(open, tokenMost))
-	if err != nil {
-		return "", fmt.Errorf("%w: reading AZURE_FEDERATED_TOKEN_FILE: %w", verdict.ErrUsage, err)
-	}
-	token := strings.TrimSpace(string(body))
-	return token, CheckToken(token, "AZURE_FEDERATED_TOKEN_FILE", entraAudience, time.Now())
 }
 
 // asking is what a system is asked with.

@@ -1,7 +1,6 @@
 package registry_test
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -188,24 +187,6 @@ func TestCredentialSources(t *testing.T) {
 		"helper": {options: func(h string) registry.Options {
 			return registry.Options{DockerConfig: dockerConfig(t, fmt.Sprintf(`{"credHelpers":{%q:"vault"}}`, h))}
 		}},
-		"a login of the job's own": {options: func(h string) registry.Options {
-			return registry.Options{DockerConfig: dockerConfig(t, `{}`), Login: func(_ context.Context, host string) (string, string, error) {
-				if host != h {
-					return "", "", nil
-				}
-				return identity, "the tests", nil
-			}}
-		}},
-		"a login that comes after docker's configuration": {options: func(h string) registry.Options {
-			return registry.Options{DockerConfig: dockerConfig(t, loginOf(h, user, password)), Login: func(context.Context, string) (string, string, error) {
-				return "", "", errors.New("nobody was to ask")
-			}}
-		}},
-		"a login that is refused": {options: func(string) registry.Options {
-			return registry.Options{DockerConfig: dockerConfig(t, `{}`), Login: func(context.Context, string) (string, string, error) {
-				return "", "", fmt.Errorf("%w: no such application", verdict.ErrUsage)
-			}}
-		}, want: "no such application"},
 		"environment":       {env: map[string]string{registry.EnvUsername: user, registry.EnvPassword: password}},
 		"environment token": {env: map[string]string{registry.EnvToken: identity}},
 		"references before the environment": {

@@ -28,12 +28,11 @@ const (
 const helperWait = 30 * time.Second
 
 // credentials finds what opens a host: the configuration first, then the environment, then what `docker login` (or
-// podman's) left, credential helpers included; at last a login of the job's own.
+// podman's) left, credential helpers included.
 type credentials struct {
 	byHost       map[string]Credential
 	only         bool
 	dockerConfig string
-	login        func(ctx context.Context, host string) (token, from string, err error)
 
 	mu     sync.Mutex
 	source map[string]string // host -> where the credential came from, for people
@@ -44,7 +43,7 @@ func newCredentials(o Options) *credentials {
 	for host, credential := range o.Auth {
 		byHost[canonicalHost(host)] = credential
 	}
-	return &credentials{byHost: byHost, only: o.OnlyAuth, dockerConfig: o.DockerConfig, login: o.Login, source: map[string]string{}}
+	return &credentials{byHost: byHost, only: o.OnlyAuth, dockerConfig: o.DockerConfig, source: map[string]string{}}
 }
 
 // canonicalHost makes one name of the several that Docker Hub has.
@@ -87,12 +86,7 @@ func (c *credentials) look(ctx context.Context, host, repository string) (authn.
 		}
 		return authn.AuthConfig{}, "", fmt.Errorf("%w: %s names %s, but neither %s nor %s and %s are set", verdict.ErrUsage, EnvHost, host, EnvToken, EnvUsername, EnvPassword)
 	}
-	found, source, err := c.docker(ctx, host, repository)
-	if err != nil || c.login == nil || found != (authn.AuthConfig{}) {
-		return found, source, err
-	}
-	token, source, err := c.login(ctx, host)
-	return authn.AuthConfig{IdentityToken: token}, source, err
+	return c.docker(ctx, host, repository)
 }
 
 func fromReferences(credential Credential) (authn.AuthConfig, string, error) {

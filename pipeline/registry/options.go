@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -22,9 +21,6 @@ type Options struct {
 	OnlyAuth bool
 	// DockerConfig is the folder of config.json; empty: where docker and podman keep theirs.
 	DockerConfig string
-	// Login is asked for an identity token for a host that nothing above opens, and says in words where it is from; without a token the
-	// host is asked anonymously. nil: nobody is.
-	Login func(ctx context.Context, host string) (token, from string, err error)
 	// MaxRetries is how often a request is repeated; 0: 4; negative: never.
 	MaxRetries int
 	// RetryFor bounds the time that one request may spend waiting for its retries; 0: 2 minutes.
