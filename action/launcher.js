@@ -79,15 +79,20 @@ async function outcome(step, env) {
     if (cause.name === 'AbortError') return stopped(step, env);
     const problem = cause instanceof Problem ? cause : new Problem(inconclusive, `starting Hallmark: ${cause.stack || cause}`);
     runner.error(problem.message);
-    if (step === 'main') runner.output(env, 'verdict', problem.code === usage ? 'usage' : 'inconclusive');
+    if (step === 'main') told(env, problem.code === usage ? 'usage' : 'inconclusive', problem.message);
     return problem.code;
   }
 }
 
 // stopped is the end of a job that was cancelled before the program ran.
 function stopped(step, env) {
-  if (step === 'main') runner.output(env, 'verdict', 'interrupted');
+  if (step === 'main') told(env, 'interrupted', 'The job was cancelled before anything began');
   return interrupted;
+}
+
+// told are the outputs of a step whose program never ran; those that it does not name are empty.
+function told(env, verdict, summary) {
+  for (const [name, value] of Object.entries({ verdict, promoted: false, summary: runner.harmless(summary) })) runner.output(env, name, value);
 }
 
 module.exports = { start, main, post, environment };

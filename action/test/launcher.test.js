@@ -220,7 +220,10 @@ test('inputs that cannot be meant are refused before anything is fetched', async
     assert.equal(end.code, 2, end.text);
     assert.match(end.text, said);
     assert.doesNotMatch(end.text, /secret/);
-    assert.equal(values(env.GITHUB_OUTPUT).verdict, 'usage');
+    const out = values(env.GITHUB_OUTPUT);
+    assert.equal(out.verdict, 'usage');
+    assert.equal(out.promoted, 'false');
+    assert.match(out.summary, said);
   }
 });
 

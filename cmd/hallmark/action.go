@@ -15,6 +15,7 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/display"
 	"github.com/hallmark-ci/hallmark/pipeline/foreign"
+	"github.com/hallmark-ci/hallmark/pipeline/launch/databricks"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
@@ -200,7 +201,12 @@ func (s *step) clusters(ctx context.Context, run string) (left []string, err err
 		with := pipeline.CleanupOptions{Run: run, Profile: place.Profile, Host: place.Host}
 		swept, err := pipeline.Cleanup(ctx, &config.Config{}, with, os.Getenv)
 		for _, found := range swept {
-			left = append(left, fmt.Sprintf("cluster %s in %s: %s", found.ID, found.Workspace, found.Why))
+			switch found.Action {
+			case databricks.Removed:
+				left = append(left, fmt.Sprintf("cluster %s in %s: %s", found.ID, found.Workspace, found.Why))
+			case databricks.NotRemoved:
+				failed = append(failed, fmt.Errorf("the cluster %s of this job in %s is still there: %s. End it with `hallmark cleanup --run %s`", found.ID, found.Workspace, found.Why, run))
+			}
 		}
 		failed = append(failed, err)
 	}

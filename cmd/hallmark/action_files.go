@@ -60,9 +60,13 @@ func isOutput(kind string) bool {
 }
 
 func (s *step) write(file reportFile, rep *report.Report) bool {
+	made := missing(file.path)
 	err := writeReport(file, *rep, relative(s.facts.Workspace, dockerfile(s.cfg)), s.options.Home.Bill(s.options.RunID))
 	if err != nil && !errors.Is(err, errNoBill) {
 		s.told.note("A report is missing: " + plainly(err))
+	}
+	if given := ownerOf(s.env).give(append(made, file.path)...); given != nil {
+		s.told.note("A report is root's: " + plainly(given))
 	}
 	return err == nil
 }

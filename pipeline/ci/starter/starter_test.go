@@ -138,6 +138,38 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// TestOnlyTheBranchPromotes: what init writes moves the golden tag for the repository's branch alone. Pull requests and other
+// branches, where a system runs the job for them at all, end at the staging tag.
+func TestOnlyTheBranchPromotes(t *testing.T) {
+	t.Parallel()
+	wants := map[ci.System]string{
+		ci.GitHub:     "push:\n    branches: [trunk]\n  pull_request:",
+		ci.GitLab:     `$CI_PIPELINE_SOURCE == "merge_request_event"` + "\n      variables:\n        HALLMARK_PROMOTE_TAGS: \"[]\"\n    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH\n",
+		ci.Azure:      "${{ if ne(variables['Build.SourceBranch'], 'refs/heads/trunk') }}:\n    HALLMARK_RUN_SKIP: promote\n",
+		ci.Jenkins:    `HALLMARK_RUN_SKIP      = "${env.BRANCH_NAME == null || env.BRANCH_NAME == 'trunk' ? '' : 'promote'}"`,
+		ci.CircleCI:   "branches:\n              only: trunk\n",
+		ci.Buildkite:  "branches: trunk\n",
+		ci.Bitbucket:  "branches:\n    trunk:\n",
+		ci.Drone:      "branch: [trunk]\n  event: [push]\n",
+		ci.Woodpecker: "event: push\n    branch: trunk\n",
+		ci.Tekton:     "kind: Task\n", // runs when somebody runs it
+		ci.TeamCity:   `branchFilter = "+:trunk"`,
+	}
+	for _, system := range ci.Systems {
+		survey, err := starter.Survey{Root: t.TempDir(), Name: "spark", Registry: "registry.example.com/spark", Branch: "trunk"}.For(string(system))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := starter.Files(survey, "1.2.3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := wants[system]; want == "" || !strings.Contains(files[1].Body, want) {
+			t.Errorf("%s: %q is not in what is written:\n%s", system, want, files[1].Body)
+		}
+	}
+}
+
 // TestPins: a release writes itself into the job; any other program says that what it writes is no release. The other
 // actions are those that this project's own workflows use.
 func TestPins(t *testing.T) {

@@ -29,6 +29,7 @@ object GoldenImage : BuildType({
         script {
             name = "Golden image"
             scriptContent = """
+                mkdir -p hallmark # the agent's own: the next checkout must be able to remove it
                 sudo --preserve-env hallmark run \
                     --report junit=hallmark/junit.xml \
                     --report sarif=hallmark/hallmark.sarif \
