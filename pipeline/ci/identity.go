@@ -52,9 +52,9 @@ func EntraToken(ctx context.Context, env Env, system System) (string, error) {
 type asking struct {
 	ready   string // the variable with a token that needs no asking; empty: SIGSTORE_ID_TOKEN
 	instead string // what else people can do
-	env  Env
-	run  func(ctx context.Context, name string, args ...string) ([]byte, error)
-	wait time.Duration
+	env     Env
+	run     func(ctx context.Context, name string, args ...string) ([]byte, error)
+	wait    time.Duration
 }
 
 func (a asking) token(ctx context.Context, system System, audience string) (string, error) {

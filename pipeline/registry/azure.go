@@ -59,7 +59,8 @@ var azureClouds = map[string]string{
 // azureLogin signs in, and keeps what it got while that holds.
 type azureLogin struct {
 	Azure
-	http *http.Client
+	http  *http.Client
+	plain plainHosts
 
 	mu   sync.Mutex
 	kept map[string]token // refresh tokens by host
@@ -80,15 +81,16 @@ func newAzureLogin(o Options) *azureLogin {
 	if o.Azure == nil {
 		return nil
 	}
-	return &azureLogin{Azure: *o.Azure, kept: map[string]token{}, http: &http.Client{
+	return &azureLogin{Azure: *o.Azure, plain: o.PlainHTTP, kept: map[string]token{}, http: &http.Client{
 		Transport:     &retrier{next: &idle{next: o.Transport, limit: o.Idle}, policy: policyOf(o)},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// application is whom the environment names for host; false: nobody, or the host is not one of Azure's registries.
+// application is whom the environment names for host; false: nobody, or the host is not one of Azure's registries. One that is
+// to be spoken to without TLS is none of them, whatever it is called.
 func (a *azureLogin) application(host string) (application, bool) {
-	if a == nil {
+	if a == nil || a.plain.has(host) {
 		return application{}, false
 	}
 	for domain, authority := range azureClouds {

@@ -101,11 +101,12 @@ func refusedByEntra(host string, app application, proof string, resp *http.Respo
 		Description string `json:"error_description"`
 	}
 	text := fmt.Sprintf("Entra ID answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
-	if json.Unmarshal(body, &said) == nil && said.Error != "" {
+	words := json.Unmarshal(body, &said) == nil && said.Error != ""
+	if words {
 		description, _, _ := strings.Cut(said.Description, " Trace ID:")
 		text += ": " + foreign.Short(said.Error+": "+description, 400)
 	}
-	if err := azureOutage(resp, host, text); err != nil {
+	if err := azureOutage(resp, host, text, words); err != nil {
 		return err
 	}
 	if said.Error == "temporarily_unavailable" {
@@ -126,7 +127,6 @@ func refusedByEntra(host string, app application, proof string, resp *http.Respo
 // exchange gets a refresh token for Entra's access token: https://azure.github.io/acr/AAD-OAuth.html
 func (a *azureLogin) exchange(ctx context.Context, host string, app application, access string) (string, error) {
 	form := url.Values{"grant_type": {"access_token"}, "service": {host}, "tenant": {app.tenant}, "access_token": {access}}
-	// By HTTPS whatever the configuration says of the host: who writes that must not see the token on the way.
 	req, err := http.NewRequestWithContext(harmless(ctx), http.MethodPost, "https://"+host+"/oauth2/exchange", strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", err
@@ -143,7 +143,7 @@ func (a *azureLogin) exchange(ctx context.Context, host string, app application,
 	}
 	if resp.StatusCode != http.StatusOK {
 		text := explanation(resp, body)
-		if err := azureOutage(resp, host, text); err != nil {
+		if err := azureOutage(resp, host, text, !isWebPage(resp)); err != nil {
 			return "", err
 		}
 		return "", azureDenied(host, app, text, fmt.Sprintf("Check that the registry belongs to tenant %s and that the application has a role there: %s", app.tenant, azureRoles))
@@ -182,8 +182,9 @@ func azureSilent(ctx context.Context, host, who string, cause error) error {
 	return azureError(CodeUnreachable, host, fmt.Sprintf("%s does not answer: %s", who, foreign.Short(cause.Error(), 300)), "Check that it can be reached from here, then run again")
 }
 
-// azureOutage is the error of an answer that says that nobody is at fault here; nil: it does not.
-func azureOutage(resp *http.Response, host, text string) error {
+// azureOutage is the error of an answer that is no refusal: who was asked is ill, or something else answered (the words are
+// not those of who was asked). nil: it is a refusal.
+func azureOutage(resp *http.Response, host, text string, words bool) error {
 	if tries := resp.Header.Get(triesHeader); tries != "" && tries != "1" {
 		text += fmt.Sprintf(" (after %s tries)", tries)
 	}
@@ -192,6 +193,8 @@ func azureOutage(resp *http.Response, host, text string) error {
 		return azureError(CodeRateLimited, host, text, azureLater)
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusRequestTimeout:
 		return azureError(CodeUnavailable, host, text, azureLater)
+	case resp.StatusCode < 400 || !words:
+		return answerError("signing in to", host, "%s", text)
 	}
 	return nil
 }
