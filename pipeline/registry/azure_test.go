@@ -218,17 +218,17 @@ func TestAzureOutages(t *testing.T) {
 		"Entra passes": {entra, func(w http.ResponseWriter, _ *http.Request) {
 			entraRefuses(w, 400, "temporarily_unavailable", "AADSTS90033: x")
 		}, registry.CodeUnavailable, 1, "AADSTS90033"},
-		"Entra hangs up":             {entra, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, registry.CodeUnreachable, 3, "Entra ID does not answer"},
-		"Entra says nothing":         {entra, status(http.StatusOK), registry.CodeAnswer, 1, "cannot be used"},
-		"Entra does not end":         {entra, endless, registry.CodeUnreachable, 0, "limit of 1048576 bytes"},
-		"the registry is ill":        {exchange, status(http.StatusBadGateway), registry.CodeUnavailable, 3, "502"},
-		"the registry is busy":       {exchange, status(http.StatusTooManyRequests, "3600"), registry.CodeRateLimited, 1, "429"},
-		"the registry hangs up":      {exchange, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, registry.CodeUnreachable, 3, "the registry does not answer"},
-		"the registry says nothing":  {exchange, status(http.StatusOK), registry.CodeAnswer, 1, "without a refresh token"},
-		"the registry does not end":  {exchange, endless, registry.CodeUnreachable, 0, "limit of 1048576 bytes"},
-		"the registry leads away":    {exchange, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example.com/", 307) }, registry.CodeAnswer, 1, "307"},
-		"Entra leads away":           {entra, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example.com/", 307) }, registry.CodeAnswer, 1, "307"},
-		"a proxy before Entra":       {entra, status(http.StatusForbidden), registry.CodeAnswer, 1, "403"},
+		"Entra hangs up":            {entra, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, registry.CodeUnreachable, 3, "Entra ID does not answer"},
+		"Entra says nothing":        {entra, status(http.StatusOK), registry.CodeAnswer, 1, "cannot be used"},
+		"Entra does not end":        {entra, endless, registry.CodeUnreachable, 0, "limit of 1048576 bytes"},
+		"the registry is ill":       {exchange, status(http.StatusBadGateway), registry.CodeUnavailable, 3, "502"},
+		"the registry is busy":      {exchange, status(http.StatusTooManyRequests, "3600"), registry.CodeRateLimited, 1, "429"},
+		"the registry hangs up":     {exchange, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, registry.CodeUnreachable, 3, "the registry does not answer"},
+		"the registry says nothing": {exchange, status(http.StatusOK), registry.CodeAnswer, 1, "without a refresh token"},
+		"the registry does not end": {exchange, endless, registry.CodeUnreachable, 0, "limit of 1048576 bytes"},
+		"the registry leads away":   {exchange, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example.com/", 307) }, registry.CodeAnswer, 1, "307"},
+		"Entra leads away":          {entra, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example.com/", 307) }, registry.CodeAnswer, 1, "307"},
+		"a proxy before Entra":      {entra, status(http.StatusForbidden), registry.CodeAnswer, 1, "403"},
 		"a proxy in between": {exchange, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			w.WriteHeader(http.StatusForbidden)
