@@ -128,12 +128,22 @@ func TestAzureRenews(t *testing.T) {
 		t.Errorf("%d logins after the second refresh token was revoked", asked)
 	}
 	c.mu.Lock()
+	c.life = 1
+	c.mu.Unlock()
+	client.EndAzureTokens()
+	head("g")
+	time.Sleep(time.Second) // the registry's clock is an hour ahead: its word for the end is not to be compared with ours
+	head("h")
+	if asked != 5 {
+		t.Errorf("%d logins where a refresh token lasts a second", asked)
+	}
+	c.mu.Lock()
 	c.life = 0 // says nothing that could be meant
 	c.mu.Unlock()
 	client.EndAzureTokens()
 	head("e")
 	head("f")
-	if asked != 4 {
+	if asked != 6 {
 		t.Errorf("%d logins where a refresh token does not say how long it holds", asked)
 	}
 }
@@ -226,9 +236,13 @@ func TestAzureOutages(t *testing.T) {
 		"the registry hangs up":     {exchange, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, registry.CodeUnreachable, 3, "the registry does not answer"},
 		"the registry says nothing": {exchange, status(http.StatusOK), registry.CodeAnswer, 1, "without a refresh token"},
 		"the registry does not end": {exchange, endless, registry.CodeUnreachable, 0, "limit of 1048576 bytes"},
-		"the registry leads away":   {exchange, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example.com/", 307) }, registry.CodeAnswer, 1, "307"},
-		"Entra leads away":          {entra, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example.com/", 307) }, registry.CodeAnswer, 1, "307"},
-		"a proxy before Entra":      {entra, status(http.StatusForbidden), registry.CodeAnswer, 1, "403"},
+		"the registry leads away": {exchange, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.example.com/", http.StatusTemporaryRedirect)
+		}, registry.CodeAnswer, 1, "307"},
+		"Entra leads away": {entra, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.example.com/", http.StatusTemporaryRedirect)
+		}, registry.CodeAnswer, 1, "307"},
+		"a proxy before Entra": {entra, status(http.StatusForbidden), registry.CodeAnswer, 1, "403"},
 		"a proxy in between": {exchange, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			w.WriteHeader(http.StatusForbidden)
@@ -261,6 +275,26 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 	for range 40 {
 		if _, err := w.Write(make([]byte, 64<<10)); err != nil {
 			return
+		}
+	}
+}
+
+// TestAzureClouds: each cloud's registries have their cloud's Entra ID, unless the environment names another.
+func TestAzureClouds(t *testing.T) {
+	t.Parallel()
+	for host, tt := range map[string]struct{ authority, want string }{
+		"contoso.azurecr.cn":                 {"", "login.chinacloudapi.cn"},
+		"contoso.azurecr.us":                 {"", "login.microsoftonline.us"},
+		"contoso-a1b2.eastus.geo.azurecr.io": {"", "login.microsoftonline.com"},
+		"fabrikam.azurecr.us":                {"https://login.microsoftonline.com/", "login.microsoftonline.com"},
+	} {
+		c := newAzureCloud(t)
+		client := newClient(t, asApplication(c, given(c.jobToken(t, nil)), map[string]string{"AZURE_AUTHORITY_HOST": tt.authority}))
+		if _, _, err := client.Credentials(host); err == nil {
+			t.Errorf("%s is not in this cloud", host)
+		}
+		if len(c.asked) == 0 || !strings.Contains(strings.Join(c.asked, " "), tt.want+"/"+azureTenant) {
+			t.Errorf("%s: asked %q, not %s", host, c.asked, tt.want)
 		}
 	}
 }
@@ -321,7 +355,7 @@ func TestAzureLast(t *testing.T) {
 		"another host":         {token: none, host: "registry.example.com"},
 		"a host that pretends": {token: none, host: "contoso.azurecr.io.example.com"},
 		"the domain itself":    {token: none, host: "azurecr.io"},
-		"other credentials":    {token: none, change: func(_ *testing.T, o *registry.Options) { o.OnlyAuth = true }, refused: "Check that no credential"},
+		"other credentials":    {token: none, change: func(_ *testing.T, o *registry.Options) { o.OnlyAuth = true }},
 		"nobody may":           {token: none, change: func(_ *testing.T, o *registry.Options) { o.Azure = nil }, refused: "run `docker login"},
 		"without TLS":          {token: none, change: func(_ *testing.T, o *registry.Options) { o.PlainHTTP = []string{azureHost} }},
 		"no permission":        {token: lacking, refused: "the job cannot show that it is that: asking GitHub Actions for an identity token: give the job the permission id-token: write"},
