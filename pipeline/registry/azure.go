@@ -61,6 +61,7 @@ type azureLogin struct {
 	Azure
 	http  *http.Client
 	plain plainHosts
+	turn  chan struct{} // holds one while somebody signs in
 
 	mu   sync.Mutex
 	kept map[string]token // refresh tokens by host
@@ -81,7 +82,7 @@ func newAzureLogin(o Options) *azureLogin {
 	if o.Azure == nil {
 		return nil
 	}
-	return &azureLogin{Azure: *o.Azure, plain: o.PlainHTTP, kept: map[string]token{}, http: &http.Client{
+	return &azureLogin{Azure: *o.Azure, plain: o.PlainHTTP, turn: make(chan struct{}, 1), kept: map[string]token{}, http: &http.Client{
 		Transport:     &retrier{next: &idle{next: o.Transport, limit: o.Idle}, policy: policyOf(o)},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -116,25 +117,46 @@ func (a *azureLogin) application(host string) (application, bool) {
 // find returns the credential for a host. Where the job has nothing to show it is none, and lacks says what is missing: the
 // registry may be open to all.
 func (a *azureLogin) find(ctx context.Context, host string, app application) (found authn.AuthConfig, lacks string, err error) {
+	credential := func(value string) authn.AuthConfig {
+		return authn.AuthConfig{Username: azureUser, Password: value, IdentityToken: value}
+	}
+	if value := a.holding(host); value != "" {
+		return credential(value), "", nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, azureWait)
+	defer cancel()
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return found, "", azureSilent(ctx, host, "Entra ID", ctx.Err())
+	}
+	if value := a.holding(host); value != "" { // somebody else was first
+		return credential(value), "", nil
+	}
+	proof, lacks, err := a.proof(ctx, app)
+	if err != nil || lacks != "" {
+		return found, lacks, err
+	}
+	began := time.Now()
+	value, err := a.signIn(ctx, host, app, proof)
+	if err != nil {
+		return found, "", err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	kept := a.kept[host]
-	if !time.Now().Before(kept.expires) {
-		ctx, cancel := context.WithTimeout(ctx, azureWait)
-		defer cancel()
-		proof, lacks, err := a.proof(ctx, app)
-		if err != nil || lacks != "" {
-			return authn.AuthConfig{}, lacks, err
-		}
-		began := time.Now()
-		value, err := a.signIn(ctx, host, app, proof)
-		if err != nil {
-			return authn.AuthConfig{}, "", err
-		}
-		kept = token{value: value, expires: began.Add(lifeOf(value) * 9 / 10)}
-		a.kept[host] = kept
+	a.kept[host] = token{value: value, expires: began.Add(lifeOf(value) * 9 / 10)}
+	return credential(value), "", nil
+}
+
+// holding is the refresh token for a host that still holds; empty: there is none.
+func (a *azureLogin) holding(host string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if kept := a.kept[host]; time.Now().Before(kept.expires) {
+		return kept.value
 	}
-	return authn.AuthConfig{Username: azureUser, Password: kept.value, IdentityToken: kept.value}, "", nil
+	return ""
 }
 
 // forget drops a refresh token that the registry no longer takes; false: it was none of ours.

@@ -279,6 +279,37 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
+// TestAzureOnce: who asks at the same time shares one login, and who may not wait for it does not.
+func TestAzureOnce(t *testing.T) {
+	t.Parallel()
+	c := newAzureCloud(t)
+	begun, further := make(chan struct{}), make(chan struct{})
+	client := newClient(t, asApplication(c, func(context.Context) (string, error) {
+		close(begun) // a second login would panic
+		<-further
+		return c.jobToken(t, nil), nil
+	}, nil))
+	results := make(chan error, 8)
+	for range cap(results) {
+		go func() {
+			_, _, err := client.Credentials(azureHost)
+			results <- err
+		}()
+	}
+	<-begun
+	hurried, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := client.Shows(hurried, azureHost); verdict.ExitCodeOf(err) != verdict.ExitInconclusive {
+		t.Errorf("who may not wait: %v", err)
+	}
+	close(further)
+	for range cap(results) {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestAzureClouds: each cloud's registries have their cloud's Entra ID, unless the environment names another.
 func TestAzureClouds(t *testing.T) {
 	t.Parallel()
