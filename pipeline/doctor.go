@@ -183,8 +183,12 @@ func (d *doctor) credential(ctx context.Context) {
 	switch left := time.Until(shown.Expires); {
 	case err != nil:
 		d.failed("credential", err)
+	case shown.Lacks != "":
+		d.care("credential", "Give the job what it lacks, or docker login "+d.host(), "none for %s: %s", d.host(), shown.Lacks)
 	case shown.From == "":
 		d.care("credential", fmt.Sprintf("docker login %s, or set HALLMARK_REGISTRY_HOST, _USERNAME and _PASSWORD", d.host()), "none for %s", d.host())
+	case shown.Renewed && !shown.Expires.IsZero():
+		d.well("credential", "%s, until %s, and renewed before", shown.From, shown.Expires.UTC().Format(time.RFC3339))
 	case !shown.Expires.IsZero() && left <= 0:
 		d.ill("credential", "Log in again", "%s, which has ended on %s", shown.From, shown.Expires.UTC().Format(time.RFC3339))
 	case !shown.Expires.IsZero() && left < expiryCare:

@@ -49,6 +49,7 @@ var storeys = []struct {
 var foreign = map[string][]string{
 	"github.com/aquasecurity/trivy": {"pipeline/scan"},
 	"github.com/sigstore":           {"pipeline/sign"},
+	"github.com/Azure":              {"pipeline/registry"},
 	"github.com/theupdateframework": {"pipeline/sign"},
 	"github.com/databricks":         {"pipeline/launch/databricks"},
 	"github.com/moby/buildkit":      {"pipeline/engine", "pipeline/build", "pipeline/launch/sandbox", "pipeline/display"},

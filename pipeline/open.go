@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 
@@ -62,6 +63,7 @@ func openFor(ctx context.Context, cfg *config.Config, options Options, reference
 		PlainHTTP: cfg.Registry.PlainHTTP,
 		Auth:      credentials(cfg.Registry.Auth),
 		UserAgent: "hallmark/" + options.Version,
+		Azure:     azureIdentity(surely(options.CI)),
 	}
 	if strings.HasPrefix(reference, EmbeddedHost+"/") {
 		server, err := registry.Serve(ctx, registry.ServeOptions{Root: s.registryRoot()})
@@ -78,6 +80,17 @@ func openFor(ctx context.Context, cfg *config.Config, options Options, reference
 	}
 	s.registry = client
 	return s, nil
+}
+
+// azureIdentity is the job as an application of Entra ID. It is nobody where strangers wrote what is built: they choose the
+// images that are pulled for it.
+func azureIdentity(facts ci.Facts) *registry.Azure {
+	if facts.MayNotWrite() != "" {
+		return nil
+	}
+	return &registry.Azure{Env: os.Getenv, Token: func(ctx context.Context) (string, error) {
+		return ci.EntraToken(ctx, os.Getenv, facts.System)
+	}}
 }
 
 func (s *surroundings) close() error {

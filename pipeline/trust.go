@@ -53,15 +53,19 @@ func (a *authorities) get(ctx context.Context) (*sign.Root, error) {
 	return a.root, nil
 }
 
+// surely is where the program runs: verbs that do not speak to the system still run on it.
+func surely(facts ci.Facts) ci.Facts {
+	if facts.System == ci.None {
+		return ci.Detect(os.Getenv)
+	}
+	return facts
+}
+
 // token fetches an identity token for the Sigstore: from where the configuration says, else from the CI system.
 func (s *surroundings) token(ctx context.Context) (string, error) {
 	k := s.cfg.Sign.Keyless
 	if k.Token == "" {
-		system := s.ci.System
-		if system == ci.None { // verbs that do not speak to the system still run on it
-			system = ci.Detect(os.Getenv).System
-		}
-		return ci.IdentityToken(ctx, os.Getenv, system, k.Audience)
+		return ci.IdentityToken(ctx, os.Getenv, surely(s.ci).System, k.Audience)
 	}
 	text, err := k.Token.Read()
 	if err != nil {

@@ -3,6 +3,7 @@ package build_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -165,6 +166,26 @@ func TestBaseFromRegistry(t *testing.T) {
 	err = fails(t, e, build.Options{Context: dir, Credentials: credentials, Args: map[string]string{"TAG": "absent"}})
 	if verdict.ExitCodeOf(err) != verdict.ExitUsage || code(err) != "build.base-not-found" {
 		t.Errorf("with a tag that is not there: %d, %v", verdict.ExitCodeOf(err), err)
+	}
+}
+
+// TestNoCredentialIsNotTheImagesFault: who gives the credentials says why there is none, and whose fault that is.
+func TestNoCredentialIsNotTheImagesFault(t *testing.T) {
+	t.Parallel()
+	e := enginetest.Shared(t)
+	host, _ := serve(t, guarded, "builder", "pass-word")
+	dir := files{"Dockerfile": "FROM " + host + "/base:1\nCOPY sh /bin/sh\n"}.write(t)
+	ill := &verdict.Error{Verdict: verdict.Inconclusive, Code: "registry.answer", Doing: "signing in to", Object: host, Cause: errors.New("something else answered"), Remedy: "Look at it"}
+	for want, failed := range map[string]error{
+		"3 registry.answer":   ill,
+		"2 registry.denied":   &verdict.Error{Code: "registry.denied", Doing: "signing in to", Object: host, Cause: fmt.Errorf("%w: 400", verdict.ErrUsage)},
+		"2 build.base-denied": fmt.Errorf("%w: the vault is sealed", verdict.ErrUsage),
+		"3 build.base-denied": errors.New("the vault does not answer"),
+	} {
+		err := fails(t, e, build.Options{Context: dir, Credentials: func(string) (string, string, error) { return "", "", failed }})
+		if got := fmt.Sprintf("%d %s", verdict.ExitCodeOf(err), code(err)); got != want || !strings.Contains(err.Error(), host) {
+			t.Errorf("%s, want %s: %v", got, want, err)
+		}
 	}
 }
 

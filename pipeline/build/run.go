@@ -86,11 +86,13 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Candidate, error) {
 	}
 	defer a.export.close()
 
+	asked := &lookups{failed: map[string]error{}}
+	o.Credentials = asked.remember(o.Credentials)
 	w := &witness{file: file}
 	watched := newWatcher(w)
 	exported, err := solve(ctx, e, docker, o, named, secrets, a, w, watched)
 	if err != nil {
-		return nil, explain(ctx, e.Blame(err), file, watched)
+		return nil, explain(ctx, asked.cause(e.Blame(err)), file, watched)
 	}
 	root, err := assemble(ctx, a, exported)
 	if err != nil {

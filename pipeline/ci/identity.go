@@ -31,7 +31,7 @@ const (
 	tokenMost  = 64 << 10 // bytes of an answer
 )
 
-// entraAudience is the only one for which Azure Pipelines issues tokens:
+// entraAudience is whom a token is for that Entra ID takes from others, and the only one for which Azure Pipelines issues tokens:
 // https://learn.microsoft.com/azure/devops/release-notes/features-timeline (workload identity federation).
 const entraAudience = "api://AzureADTokenExchange"
 
@@ -42,15 +42,25 @@ func IdentityToken(ctx context.Context, env Env, system System, audience string)
 	return asking{env: env, run: output, wait: tokenWait}.token(ctx, system, audience)
 }
 
+// EntraToken is IdentityToken for Entra ID, which knows the job by it as the application that has a federated credential for
+// the job. Here AZURE_ID_TOKEN counts on every system, and SIGSTORE_ID_TOKEN nowhere.
+func EntraToken(ctx context.Context, env Env, system System) (string, error) {
+	return asking{env: env, run: output, wait: tokenWait, ready: "AZURE_ID_TOKEN", instead: "or name its file in AZURE_FEDERATED_TOKEN_FILE"}.token(ctx, system, entraAudience)
+}
+
 // asking is what a system is asked with.
 type asking struct {
-	env  Env
-	run  func(ctx context.Context, name string, args ...string) ([]byte, error)
-	wait time.Duration
+	ready   string // the variable with a token that needs no asking; empty: SIGSTORE_ID_TOKEN
+	instead string // what else people can do
+	env     Env
+	run     func(ctx context.Context, name string, args ...string) ([]byte, error)
+	wait    time.Duration
 }
 
 func (a asking) token(ctx context.Context, system System, audience string) (string, error) {
-	text, from := a.env("SIGSTORE_ID_TOKEN"), "SIGSTORE_ID_TOKEN"
+	a.ready = cmp.Or(a.ready, "SIGSTORE_ID_TOKEN")
+	a.instead = cmp.Or(a.instead, "or name where it is in sign.keyless.token; or sign with a key")
+	text, from := a.env(a.ready), a.ready
 	var err error
 	if text == "" {
 		switch from = system.Name(); system {
@@ -63,9 +73,9 @@ func (a asking) token(ctx context.Context, system System, audience string) (stri
 		case Buildkite:
 			text, err = a.agent(ctx, system, "buildkite-agent", "oidc", "request-token", "--audience", audience)
 		case GitLab:
-			err = lacks(system, "the job has no SIGSTORE_ID_TOKEN", "Give the job id_tokens: {SIGSTORE_ID_TOKEN: {aud: "+audience+"}}")
+			err = lacks(system, "the job has no "+a.ready, "Give the job id_tokens: {"+a.ready+": {aud: "+audience+"}}")
 		default:
-			err = lacks(system, "it hands out none that is known", "Put a token into SIGSTORE_ID_TOKEN, or name where it is in sign.keyless.token; or sign with a key")
+			err = lacks(system, "it hands out none that is known", "Put a token into "+a.ready+", "+a.instead)
 		}
 	}
 	if err != nil {
@@ -132,7 +142,7 @@ func (a asking) agent(ctx context.Context, system System, name string, args ...s
 	said, err := a.run(ctx, name, args...)
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return "", lacks(system, "the program "+name+" is not here to ask", "Put it into the job's image, or a token into SIGSTORE_ID_TOKEN")
+		return "", lacks(system, "the program "+name+" is not here to ask", "Put it into the job's image, or a token into "+a.ready)
 	case err != nil:
 		return "", silent(system, fmt.Errorf("%s %s: %w", name, args[0], err))
 	}

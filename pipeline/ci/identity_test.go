@@ -167,6 +167,34 @@ func TestIdentityToken(t *testing.T) {
 	})
 }
 
+// TestEntraToken: the job's token for Entra ID, whatever it has for Sigstore.
+func TestEntraToken(t *testing.T) {
+	t.Parallel()
+	github, _ := runner(t, http.MethodGet, "value", map[string]string{"audience": "api://AzureADTokenExchange"}, lasting(t, "api://AzureADTokenExchange"), 0)
+	ready := lasting(t, "api://AzureADTokenExchange")
+	job := map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": github.URL, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "bearer-of-the-job", "SIGSTORE_ID_TOKEN": lasting(t, "sigstore")}
+	if token, err := EntraToken(t.Context(), env(job), GitHub); err != nil || token == "" {
+		t.Errorf("%v", err)
+	}
+	if token, err := EntraToken(t.Context(), env(map[string]string{"AZURE_ID_TOKEN": ready}), GitLab); err != nil || token != ready {
+		t.Errorf("%v", err)
+	}
+	for system, says := range map[System]string{
+		GitHub:  "id-token: write",
+		GitLab:  "id_tokens: {AZURE_ID_TOKEN: {aud: api://AzureADTokenExchange}}",
+		Azure:   "SYSTEM_OIDCREQUESTURI",
+		Jenkins: "Put a token into AZURE_ID_TOKEN, or name its file in AZURE_FEDERATED_TOKEN_FILE",
+	} {
+		_, err := EntraToken(t.Context(), env(map[string]string{"SIGSTORE_ID_TOKEN": lasting(t, "sigstore")}), system)
+		if verdict.ExitCodeOf(err) != verdict.ExitUsage || !strings.Contains(fmt.Sprint(err), says) || strings.Contains(fmt.Sprint(err), "igstore") {
+			t.Errorf("%s: %v", system, err)
+		}
+	}
+	if _, err := EntraToken(t.Context(), env(map[string]string{"AZURE_ID_TOKEN": lasting(t, "sigstore")}), GitLab); !strings.Contains(fmt.Sprint(err), "the identity token of AZURE_ID_TOKEN cannot be used: it is for sigstore") {
+		t.Errorf("%v", err)
+	}
+}
+
 func values(m map[string]string) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for _, v := range m {

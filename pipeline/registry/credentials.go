@@ -28,14 +28,16 @@ const (
 const helperWait = 30 * time.Second
 
 // credentials finds what opens a host: the configuration first, then the environment, then what `docker login` (or
-// podman's) left, credential helpers included.
+// podman's) left, credential helpers included; for Azure's registries at last who the job is.
 type credentials struct {
 	byHost       map[string]Credential
 	only         bool
 	dockerConfig string
+	azure        *azureLogin
 
 	mu     sync.Mutex
 	source map[string]string // host -> where the credential came from, for people
+	lacks  map[string]string // host -> why there is none where there might be one
 }
 
 func newCredentials(o Options) *credentials {
@@ -43,7 +45,10 @@ func newCredentials(o Options) *credentials {
 	for host, credential := range o.Auth {
 		byHost[canonicalHost(host)] = credential
 	}
-	return &credentials{byHost: byHost, only: o.OnlyAuth, dockerConfig: o.DockerConfig, source: map[string]string{}}
+	return &credentials{
+		byHost: byHost, only: o.OnlyAuth, dockerConfig: o.DockerConfig, azure: newAzureLogin(o),
+		source: map[string]string{}, lacks: map[string]string{},
+	}
 }
 
 // canonicalHost makes one name of the several that Docker Hub has.
@@ -86,7 +91,23 @@ func (c *credentials) look(ctx context.Context, host, repository string) (authn.
 		}
 		return authn.AuthConfig{}, "", fmt.Errorf("%w: %s names %s, but neither %s nor %s and %s are set", verdict.ErrUsage, EnvHost, host, EnvToken, EnvUsername, EnvPassword)
 	}
-	return c.docker(ctx, host, repository)
+	found, source, err := c.docker(ctx, host, repository)
+	if app, named := c.azure.application(host); err == nil && named && found == (authn.AuthConfig{}) {
+		return c.byAzure(ctx, host, app)
+	}
+	return found, source, err
+}
+
+// byAzure signs in as an application; what it lacks for that is kept for who is refused.
+func (c *credentials) byAzure(ctx context.Context, host string, app application) (authn.AuthConfig, string, error) {
+	found, lacks, err := c.azure.find(ctx, host, app)
+	c.mu.Lock()
+	c.lacks[host] = lacks
+	c.mu.Unlock()
+	if err != nil || lacks != "" {
+		return authn.AuthConfig{}, "", err
+	}
+	return found, app.String(), nil
 }
 
 func fromReferences(credential Credential) (authn.AuthConfig, string, error) {
@@ -179,9 +200,15 @@ func (c *credentials) used(host string) string {
 // remedy is the advice for a refusal by host.
 func (c *credentials) remedy(host string) string {
 	c.mu.Lock()
-	source := c.source[host]
+	source, lacks := c.source[host], c.lacks[host]
 	c.mu.Unlock()
-	if source == "" {
+	app, azure := c.azure.application(host)
+	switch {
+	case lacks != "":
+		return fmt.Sprintf("No credential for %s was found: %s", host, lacks)
+	case azure && source == app.String():
+		return fmt.Sprintf("Check the role that %s has in %s: %s", app, host, azureRoles)
+	case source == "":
 		return fmt.Sprintf("No credential for %s was found: run `docker login %s`, or set %s with %s and %s, or name one in the configuration",
 			host, host, EnvHost, EnvUsername, EnvPassword)
 	}

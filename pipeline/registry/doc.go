@@ -12,7 +12,7 @@
 //
 // A credential for a host is looked for in Options.Auth, then in the environment (HALLMARK_REGISTRY_HOST with
 // HALLMARK_REGISTRY_USERNAME and HALLMARK_REGISTRY_PASSWORD, or with HALLMARK_REGISTRY_TOKEN), then in what `docker
-// login` left, helpers included. It is looked for when a registry first asks, and again whenever a token runs out.
+// login` left, helpers included; for Azure's registries at last in who the job is (Options.Azure). It is looked for when a registry first asks, and again whenever a token runs out.
 //
 // The package must not know what is in an image, who signed it, or whether it may be promoted. It never prints:
 // waits and bytes are told through package progress.

@@ -96,6 +96,8 @@ func (c *Client) Clock(ctx context.Context, repository string) (ahead time.Durat
 type Shown struct {
 	From    string
 	Expires time.Time
+	Renewed bool   // the client gets another one before it ends
+	Lacks   string // where there is none: what is missing for one that there might be
 }
 
 // Shows says which credential a host would be shown. None: the zero value.
@@ -105,8 +107,10 @@ func (c *Client) Shows(ctx context.Context, host string) (Shown, error) {
 		return Shown{}, err
 	}
 	c.credentials.mu.Lock()
-	shown := Shown{From: c.credentials.source[canonicalHost(host)]}
+	shown := Shown{From: c.credentials.source[canonicalHost(host)], Lacks: c.credentials.lacks[canonicalHost(host)]}
 	c.credentials.mu.Unlock()
+	app, azure := c.credentials.azure.application(canonicalHost(host))
+	shown.Renewed = azure && shown.From == app.String()
 	for _, token := range []string{found.IdentityToken, found.RegistryToken, found.Password} {
 		if expires, ok := expiry(token); ok {
 			shown.Expires = expires

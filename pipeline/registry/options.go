@@ -21,6 +21,8 @@ type Options struct {
 	OnlyAuth bool
 	// DockerConfig is the folder of config.json; empty: where docker and podman keep theirs.
 	DockerConfig string
+	// Azure signs in to Azure's registries where nothing else gives a credential; nil: nobody does.
+	Azure *Azure
 	// MaxRetries is how often a request is repeated; 0: 4; negative: never.
 	MaxRetries int
 	// RetryFor bounds the time that one request may spend waiting for its retries; 0: 2 minutes.

@@ -73,7 +73,7 @@ func repeatable(req *http.Request, resp *http.Response, err error) bool {
 		return false
 	}
 	switch {
-	case req.Method == http.MethodGet, req.Method == http.MethodHead, req.Method == http.MethodDelete:
+	case req.Method == http.MethodGet, req.Method == http.MethodHead, req.Method == http.MethodDelete, isHarmless(req.Context()):
 		return true
 	case err == nil && resp.StatusCode == http.StatusTooManyRequests, err != nil && neverSent(err):
 		return true
@@ -96,6 +96,15 @@ type ownedKey struct{}
 func owned(ctx context.Context) context.Context { return context.WithValue(ctx, ownedKey{}, true) }
 
 func isOwned(ctx context.Context) bool { return ctx.Value(ownedKey{}) != nil }
+
+type harmlessKey struct{}
+
+// harmless marks the requests made under ctx as such that change nothing, whatever their method: those for tokens.
+func harmless(ctx context.Context) context.Context {
+	return context.WithValue(ctx, harmlessKey{}, true)
+}
+
+func isHarmless(ctx context.Context) bool { return ctx.Value(harmlessKey{}) != nil }
 
 // worthRepeatingAbove is the predicate of go-containerregistry's own retries: uploads, which only it can begin anew,
 // but nothing that the chain has already repeated in vain.

@@ -27,8 +27,29 @@ const (
 func (a *author) fetchToken(ctx context.Context, host, repository string, asked *challenge, scopes []string) (*token, error) {
 	credential, err := a.credentials.find(ctx, host, repository)
 	if err != nil {
-		return nil, err
+		return nil, beforeSending(err)
 	}
+	fresh, err := a.fetchTokenFor(ctx, credential, host, asked, scopes)
+	denied := (*verdict.Error)(nil)
+	if errors.As(err, &denied) && denied.Code == CodeDenied && a.credentials.azure.forget(host, credential.IdentityToken) {
+		// It may have ended earlier than it said.
+		if credential, err = a.credentials.find(ctx, host, repository); err != nil {
+			return nil, beforeSending(err)
+		}
+		return a.fetchTokenFor(ctx, credential, host, asked, scopes)
+	}
+	return fresh, err
+}
+
+// beforeSending marks an error that knows what it is as one before anything was sent.
+func beforeSending(err error) error {
+	if known := (*verdict.Error)(nil); errors.As(err, &known) {
+		return &tokenError{err: err}
+	}
+	return err
+}
+
+func (a *author) fetchTokenFor(ctx context.Context, credential authn.AuthConfig, host string, asked *challenge, scopes []string) (*token, error) {
 	if credential.RegistryToken != "" {
 		return &token{value: credential.RegistryToken, expires: time.Now().Add(tokenLife)}, nil
 	}
