@@ -71,9 +71,11 @@ func (d *doctor) ill(what, remedy, format string, args ...any) {
 	d.found.Add(report.Symptom{What: what, Health: report.Ill, Detail: fmt.Sprintf(format, args...), Remedy: remedy})
 }
 
-// failed writes down an error: something to mend where it is about what people wrote or may do, unknown where nobody
-// answered.
-func (d *doctor) failed(what string, err error) {
+// failed writes down an error.
+func (d *doctor) failed(what string, err error) { d.found.Add(symptom(what, err)) }
+
+// symptom is an error: something to mend where it is about what people wrote or may do, unknown where nobody answered.
+func symptom(what string, err error) report.Symptom {
 	s := report.Symptom{What: what, Health: report.Unknown, Detail: strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": ")}
 	if errors.Is(err, verdict.ErrUsage) || verdict.OfError(err) == verdict.Fail {
 		s.Health = report.Ill
@@ -82,7 +84,7 @@ func (d *doctor) failed(what string, err error) {
 		s.Remedy = known.Remedy
 		s.Detail = strings.TrimSuffix(strings.TrimSuffix(s.Detail, known.Remedy), ". ")
 	}
-	d.found.Add(s)
+	return s
 }
 
 func (d *doctor) embedded() bool { return d.local != nil }
