@@ -13,7 +13,6 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
-	"github.com/hallmark-ci/hallmark/pipeline/sign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -272,23 +271,6 @@ func (d *doctor) clock(ctx context.Context) {
 	default:
 		d.well("clock", "as that of %s, to the second or so", d.host())
 	}
-}
-
-func (d *doctor) key(ctx context.Context) {
-	if d.cfg.Sign.Key == "" {
-		d.care("key", "hallmark key new, then name it in sign.key", "none: a run signs with one that lives as long as it does, which is worth nothing to anyone else")
-		return
-	}
-	if d.cfg.Sign.Key.Keyless() {
-		d.keyless(ctx)
-		return
-	}
-	signer, err := sign.Load(d.cfg.Sign.Key.Ref(), d.cfg.Sign.Password)
-	if err != nil {
-		d.failed("key", err)
-		return
-	}
-	d.well("key", "%s opens: %s", d.cfg.Sign.Key, signer.Name())
 }
 
 func (d *doctor) launches(ctx context.Context) {
