@@ -20,6 +20,7 @@ import (
 type hallmark struct {
 	settings settings
 	given    *given
+	launches bool // whether hallmark.yaml's launches are made
 	registry *daemon
 	address  string
 }
@@ -80,8 +81,11 @@ func (h *hallmark) run(ctx context.Context) (measured, error) {
 func (h *hallmark) command(ctx context.Context, more ...string) *exec.Cmd {
 	g := h.given
 	args := []string{
-		"run", g.context, "--home", h.home(), "--set", "launch=[]", "--set", "scan.database.from=demo",
+		"run", g.context, "--home", h.home(), "--set", "scan.database.from=demo",
 		"--set", "sign.key=file:" + g.key, "--set", "sign.password=file:" + g.password,
+	}
+	if !h.launches {
+		args = append(args, "--set", "launch=[]")
 	}
 	if g.mirror != "" {
 		args = append(args, "--build-arg", "HTTP_PROXY="+g.mirror)

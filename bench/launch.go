@@ -50,7 +50,7 @@ func measureLaunch(ctx context.Context, s settings) ([]launched, error) {
 	if err := os.WriteFile(filepath.Join(g.context, "hallmark.yaml"), []byte(launchConfig), 0o644); err != nil {
 		return nil, err
 	}
-	h := &hallmark{settings: s, given: g}
+	h := &hallmark{settings: s, given: g, launches: true}
 	if err := h.forget(ctx); err != nil {
 		return nil, err
 	}
@@ -117,10 +117,6 @@ func (h *hallmark) launchOnce(ctx context.Context, machine *prompt) (step, waite
 	}()
 	g := h.given
 	cmd := h.command(ctx, "--set", "image="+h.address+"/bench/launched", "--output", "json")
-	cmd.Args = slices.DeleteFunc(cmd.Args, func(arg string) bool { return arg == "launch=[]" })
-	if at := slices.Index(cmd.Args, "--home"); at > 0 { // what stood before "launch=[]"
-		cmd.Args = slices.Delete(cmd.Args, at+2, at+3)
-	}
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "DATABRICKS_") })
 	cmd.Env = append(cmd.Env, "DATABRICKS_HOST=http://"+listener.Addr().String(), "DATABRICKS_TOKEN="+workspace.Token(), "DATABRICKS_CONFIG_FILE="+os.DevNull)
 	said := &strings.Builder{}

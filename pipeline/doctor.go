@@ -13,7 +13,6 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
-	"github.com/hallmark-ci/hallmark/pipeline/sign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -71,9 +70,11 @@ func (d *doctor) ill(what, remedy, format string, args ...any) {
 	d.found.Add(report.Symptom{What: what, Health: report.Ill, Detail: fmt.Sprintf(format, args...), Remedy: remedy})
 }
 
-// failed writes down an error: something to mend where it is about what people wrote or may do, unknown where nobody
-// answered.
-func (d *doctor) failed(what string, err error) {
+// failed writes down an error.
+func (d *doctor) failed(what string, err error) { d.found.Add(symptom(what, err)) }
+
+// symptom is an error: something to mend where it is about what people wrote or may do, unknown where nobody answered.
+func symptom(what string, err error) report.Symptom {
 	s := report.Symptom{What: what, Health: report.Unknown, Detail: strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": ")}
 	if errors.Is(err, verdict.ErrUsage) || verdict.OfError(err) == verdict.Fail {
 		s.Health = report.Ill
@@ -82,7 +83,7 @@ func (d *doctor) failed(what string, err error) {
 		s.Remedy = known.Remedy
 		s.Detail = strings.TrimSuffix(strings.TrimSuffix(s.Detail, known.Remedy), ". ")
 	}
-	d.found.Add(s)
+	return s
 }
 
 func (d *doctor) embedded() bool { return d.local != nil }
@@ -274,23 +275,6 @@ func (d *doctor) clock(ctx context.Context) {
 	default:
 		d.well("clock", "as that of %s, to the second or so", d.host())
 	}
-}
-
-func (d *doctor) key(ctx context.Context) {
-	if d.cfg.Sign.Key == "" {
-		d.care("key", "hallmark key new, then name it in sign.key", "none: a run signs with one that lives as long as it does, which is worth nothing to anyone else")
-		return
-	}
-	if d.cfg.Sign.Key.Keyless() {
-		d.keyless(ctx)
-		return
-	}
-	signer, err := sign.Load(d.cfg.Sign.Key.Ref(), d.cfg.Sign.Password)
-	if err != nil {
-		d.failed("key", err)
-		return
-	}
-	d.well("key", "%s opens: %s", d.cfg.Sign.Key, signer.Name())
 }
 
 func (d *doctor) launches(ctx context.Context) {

@@ -31,9 +31,9 @@ func (d *doctor) vulnerabilities(ctx context.Context) {
 	}
 	annotations, err := d.registry.Annotations(ctx, cfg.From)
 	if err != nil {
-		d.failed("database", err)
-		last := &d.found.Lines[len(d.found.Lines)-1]
-		last.Remedy = strings.TrimPrefix(last.Remedy+"; without a way to it, name a copy of it in scan.database.from, or a file in scan.database.file", "; ")
+		s := symptom("database", err)
+		s.Remedy = strings.TrimPrefix(s.Remedy+"; without a way to it, name a copy of it in scan.database.from, or a file in scan.database.file", "; ")
+		d.found.Add(s)
 		return
 	}
 	made, err := time.Parse(time.RFC3339, annotations[createdAnnotation])

@@ -124,7 +124,7 @@ func listen(ctx context.Context, e EmulateOptions) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the address %q to listen on is not host:port: %w", verdict.ErrUsage, address, err)
 	}
-	if ip := net.ParseIP(host); !e.Anywhere && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !e.Anywhere && !secret.Loopback(host) {
 		return nil, fmt.Errorf("%w: listening on %s would let other machines start containers here as root. Take 127.0.0.1, or say --anywhere", verdict.ErrUsage, address)
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)

@@ -90,9 +90,40 @@ func (r *run) verifyCommand(rep *report.Report) string {
 	}
 	command := "hallmark verify " + r.trustFlags() + " " + ref
 	if demands := listed(r.cfg.Promote.Require); demands != usualDemands {
-		command += " --set 'promote.require=[" + demands + "]'" // elsewhere, without hallmark.yaml, all of it is asked for
+		command += " --set " + quoted("promote.require=["+demands+"]") // elsewhere, without hallmark.yaml, all of it is asked for
 	}
 	return command
+}
+
+// trustFlags are the flags with which anybody verifies what the run has signed.
+func (r *run) trustFlags() string {
+	if !r.cfg.Sign.Key.Keyless() {
+		return "--key " + quoted(r.publicKey(r.home))
+	}
+	signer, err := r.key.get()
+	if err != nil {
+		return "" // then nothing was signed
+	}
+	who, _ := signer.Identity()
+	flags := "--identity " + quoted(who.Name) + " --issuer " + quoted(who.Issuer)
+	switch k := r.cfg.Sign.Keyless; {
+	case k.TrustedRoot != "":
+		flags += " --trusted-root " + quoted(k.TrustedRoot)
+	case k.TUF != "":
+		flags += " --set sign.keyless.tuf=" + quoted(k.TUF) + " --set sign.keyless.tuf_root=" + quoted(k.TUFRoot)
+	}
+	return flags
+}
+
+// quoted is text as one word of a shell.
+func quoted(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r)
+	}
+	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // usualDemands is what a verification asks for when no configuration says otherwise.

@@ -14,9 +14,10 @@ import (
 )
 
 // Restrict takes out of the configuration what a run may not have that builds what nobody has read yet: who wrote the
-// Dockerfile wrote hallmark.yaml, too. Nothing is written outside the machine or into folders of its own choice, no secret is handed
-// to the build or to a registry that the file names, and nothing of the machine outside the checkout is read. reason says why the run may
-// not; workspace is the checkout, empty: unknown. The configuration's paths are absolute, as loading makes them.
+// Dockerfile wrote hallmark.yaml, too. Nothing is written outside the machine or into folders of its own choice, no secret
+// is handed to the build or to a registry that the file names, and nothing of the machine outside the checkout is read.
+// reason says why the run may not; workspace is the checkout, empty: unknown. The configuration's paths are absolute, as
+// loading makes them.
 func Restrict(cfg *config.Config, reason, workspace string) error {
 	cfg.Build.Cache.To, cfg.Registry.Auth = nil, nil
 	cfg.Engine.Root, cfg.Registry.Root = "", ""

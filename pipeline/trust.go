@@ -98,9 +98,16 @@ func appendKey(keys [][]byte, file string) ([][]byte, error) {
 	return append(keys, pem), nil
 }
 
-// vouched is the trust with those who vouch for its identities, where it has any.
-func (s *surroundings) vouched(ctx context.Context, t trust) (_ trust, err error) {
-	if len(t.identities) > 0 {
+// believed is whom flags name, or else whom sign.trust names and who signs here, whom own adds; with the authorities that
+// vouch for identities, where it has any.
+func (s *surroundings) believed(ctx context.Context, with VerifyOptions, own func(*trust) error) (trust, error) {
+	t, err := with.given()
+	if err == nil && t.empty() {
+		if t, err = s.named(); err == nil {
+			err = own(&t)
+		}
+	}
+	if err == nil && len(t.identities) > 0 {
 		t.root, err = s.authorities.get(ctx)
 	}
 	return t, err
@@ -108,33 +115,56 @@ func (s *surroundings) vouched(ctx context.Context, t trust) (_ trust, err error
 
 // trust is whom a run believes: itself, and whom sign.trust names.
 func (r *run) trust(ctx context.Context) (trust, error) {
-	t, err := r.named()
-	if err != nil {
-		return t, err
-	}
-	if r.cfg.Sign.Key.Keyless() {
-		signer, err := r.key.get()
-		if err != nil {
-			return t, err
+	return r.believed(ctx, VerifyOptions{}, func(t *trust) error {
+		if r.cfg.Sign.Key.Keyless() {
+			signer, err := r.key.get()
+			if err == nil {
+				t.add(signer)
+			}
+			return err
 		}
-		return r.vouched(ctx, t.and(signer))
-	}
-	public, err := r.key.public()
-	if err != nil {
-		return t, err
-	}
-	t.keys = append(t.keys, public)
-	return r.vouched(ctx, t)
+		public, err := r.key.public()
+		t.keys = append(t.keys, public)
+		return err
+	})
 }
 
-// and is the trust with a signer.
-func (t trust) and(signer *sign.Signer) trust {
+// trustedBy is whom flags name, or else whom sign.trust names and the signer.
+func (s *surroundings) trustedBy(ctx context.Context, with VerifyOptions, signer *sign.Signer) (trust, error) {
+	return s.believed(ctx, with, func(t *trust) error {
+		t.add(signer)
+		return nil
+	})
+}
+
+// trusted is whom flags name, or else whom sign.trust names and the public key of sign.key.
+func (s *surroundings) trusted(ctx context.Context, with VerifyOptions) (trust, error) {
+	return s.believed(ctx, with, func(t *trust) error {
+		if key := s.cfg.Sign.Key; key != "" && !key.Keyless() {
+			pem, found := publicBeside(key.Ref())
+			if !found {
+				signer, err := sign.Load(key.Ref(), s.cfg.Sign.Password)
+				if err != nil {
+					return err
+				}
+				pem = signer.PublicPEM()
+			}
+			t.keys = append(t.keys, pem)
+		}
+		if t.empty() {
+			return fmt.Errorf("%w: nobody to verify with: give --key hallmark.pub, or --identity and --issuer; or name them in sign.trust of hallmark.yaml, or the signing key in sign.key", verdict.ErrUsage)
+		}
+		return nil
+	})
+}
+
+// add lets what a signer has signed count.
+func (t *trust) add(signer *sign.Signer) {
 	if who, keyless := signer.Identity(); keyless {
 		t.identities = append(t.identities, who)
-		return t
+		return
 	}
 	t.keys = append(t.keys, signer.PublicPEM())
-	return t
 }
 
 // given is whom flags name; nobody where they name nobody.
@@ -154,96 +184,3 @@ func (with VerifyOptions) given() (t trust, err error) {
 }
 
 func (t trust) empty() bool { return len(t.keys)+len(t.identities) == 0 }
-
-// trustedBy is whom flags name, or else whom sign.trust names and the signer.
-func (s *surroundings) trustedBy(ctx context.Context, with VerifyOptions, signer *sign.Signer) (trust, error) {
-	t, err := with.given()
-	if err == nil && t.empty() {
-		if t, err = s.named(); err == nil {
-			t = t.and(signer)
-		}
-	}
-	if err != nil {
-		return t, err
-	}
-	return s.vouched(ctx, t)
-}
-
-// trusted is whom flags name, or else whom sign.trust names and the public key of sign.key.
-func (s *surroundings) trusted(ctx context.Context, with VerifyOptions) (trust, error) {
-	t, err := with.given()
-	if err != nil || !t.empty() {
-		if err != nil {
-			return t, err
-		}
-		return s.vouched(ctx, t)
-	}
-	if t, err = s.named(); err != nil {
-		return t, err
-	}
-	switch key := s.cfg.Sign.Key; {
-	case key.Keyless(), key == "":
-	default:
-		pem, found := publicBeside(key.Ref())
-		if !found {
-			signer, err := sign.Load(key.Ref(), s.cfg.Sign.Password)
-			if err != nil {
-				return t, err
-			}
-			pem = signer.PublicPEM()
-		}
-		t.keys = append(t.keys, pem)
-	}
-	if t.empty() {
-		return t, fmt.Errorf("%w: nobody to verify with: give --key hallmark.pub, or --identity and --issuer; or name them in sign.trust of hallmark.yaml, or the signing key in sign.key", verdict.ErrUsage)
-	}
-	return s.vouched(ctx, t)
-}
-
-// trustFlags are the flags with which anybody verifies what the run has signed.
-func (r *run) trustFlags() string {
-	if !r.cfg.Sign.Key.Keyless() {
-		return "--key " + r.publicKey(r.home)
-	}
-	signer, err := r.key.get()
-	if err != nil {
-		return "" // then nothing was signed
-	}
-	who, _ := signer.Identity()
-	flags := "--identity " + quoted(who.Name) + " --issuer " + quoted(who.Issuer)
-	switch k := r.cfg.Sign.Keyless; {
-	case k.TrustedRoot != "":
-		flags += " --trusted-root " + quoted(k.TrustedRoot)
-	case k.TUF != "":
-		flags += " --set sign.keyless.tuf=" + quoted(k.TUF) + " --set sign.keyless.tuf_root=" + quoted(k.TUFRoot)
-	}
-	return flags
-}
-
-// quoted is text as one word of a shell.
-func quoted(text string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r)
-	}
-	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}
-
-// keyless looks whether the job could sign without a key: its token, and the authorities by which it would be known. No
-// certificate is asked for: each is in a public log for ever.
-func (d *doctor) keyless(ctx context.Context) {
-	token, err := d.token(ctx)
-	if err != nil {
-		d.failed("key", err)
-	} else {
-		subject, issuer, expires := ci.TokenSays(token)
-		d.well("key", "none: a token of %s, by %s, until %s", subject, issuer, expires.UTC().Format(time.RFC3339))
-	}
-	if _, err := d.authorities.get(ctx); err != nil {
-		d.failed("key", err)
-		return
-	}
-	d.well("key", "the trusted root is there")
-}

@@ -16,8 +16,8 @@ var fileOutputs = map[string]struct{ kind, name string }{
 	"sbom":   {"cyclonedx", "sbom.cdx.json"},
 }
 
-// files writes the reports where the inputs or the configuration want them, and those that outputs name otherwise into the runner's folder for
-// what does not outlive the job, where the steps after this one may read them whoever they run as.
+// files writes the reports where the inputs or the configuration want them, and those that outputs name otherwise into
+// the runner's folder for what does not outlive the job, where the steps after this one may read them whoever they run as.
 func (s *step) files(rep *report.Report) {
 	s.written = map[string]string{}
 	for output, made := range fileOutputs {

@@ -120,11 +120,7 @@ func (d *decoder) validateKeyless(k Keyless) {
 // serviceAddress says whether a service may be asked there: by https, or on this machine.
 func serviceAddress(address string) bool {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil {
-		return false
-	}
-	host := u.Hostname()
-	return u.Scheme == "https" || u.Scheme == "http" && (host == "127.0.0.1" || host == "localhost" || host == "::1")
+	return err == nil && u.User == nil && secret.MayGoTo(u)
 }
 
 func (d *decoder) validateTrust(at string, t Trust) {

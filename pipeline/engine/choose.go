@@ -31,8 +31,9 @@ const (
 )
 
 // Choose opens the first of: the engine that choice names; a buildkitd at BUILDKIT_HOST; the embedded engine, for
-// root with the rights of a machine's; Docker's. It tells the choice and its reason to whoever watches ctx, and never falls back from an engine that
-// was named or that failed: a build that quietly ran elsewhere would not be the one that was asked for.
+// root with the rights of a machine's; Docker's. It tells the choice and its reason to whoever watches ctx, and never
+// falls back from an engine that was named or that failed: a build that quietly ran elsewhere would not be the one that
+// was asked for.
 func Choose(ctx context.Context, choice Choice) (*Engine, error) {
 	engine, err := choose(ctx, choice)
 	if err != nil {

@@ -1,7 +1,9 @@
 // Package lock keeps processes on one machine out of each other's folders: whoever holds the lock file has the folder,
 // and the others wait, say for what, and wait no longer than they were told to.
 //
-// It knows files and processes, not what the folders are for. A lock goes with the process that holds it, however that
+// Those who hold no lock read files that are there whole or not at all: Write makes them so.
+//
+// The package knows files and processes, not what the folders are for. A lock goes with the process that holds it, however that
 // ends. What a system does in its own way stands in files that bear its name: Windows locks no folders, and replaces no
 // file that somebody reads.
 package lock

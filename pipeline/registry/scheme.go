@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -18,7 +19,7 @@ type plainHosts []string
 // has says whether host ("name" or "name:port") is spoken to without TLS. An entry without a port stands for every port.
 func (p plainHosts) has(host string) bool {
 	bare := bareHost(host)
-	if isLoopback(bare) {
+	if secret.Loopback(bare) {
 		return true
 	}
 	for _, plain := range p {
@@ -34,14 +35,6 @@ func bareHost(host string) string {
 		return bare
 	}
 	return strings.Trim(host, "[]")
-}
-
-func isLoopback(bare string) bool {
-	if strings.EqualFold(bare, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(bare)
-	return err == nil && addr.Unmap().IsLoopback()
 }
 
 // scheme is the top of the chain: it fixes HTTP or HTTPS by host, whatever the library above guessed.

@@ -17,6 +17,7 @@ import (
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/handlers"
 
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -122,7 +123,7 @@ func checkAddr(options ServeOptions) error {
 	if err != nil {
 		return fmt.Errorf("%w: the address %q is not host:port", verdict.ErrUsage, options.Addr)
 	}
-	if !isLoopback(host) {
+	if !secret.Loopback(host) {
 		return fmt.Errorf("%w: %s can be reached from other machines, and the embedded registry asks nobody for a password; "+
 			"use 127.0.0.1, and let others in through a proxy or a tunnel of yours", verdict.ErrUsage, options.Addr)
 	}

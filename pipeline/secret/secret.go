@@ -1,4 +1,5 @@
-// Package secret reads secrets by reference and keeps them out of everything that people see.
+// Package secret reads secrets by reference and keeps them out of everything that people see. It also says to which
+// addresses they may be sent.
 //
 // A secret is never written in a configuration, a flag or an argument: what stands there is where it is,
 // "env:NAME" or "file:PATH". ("keyvault:" joins them with the Azure room.)

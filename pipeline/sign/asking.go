@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
+	"net/url"
 	"sync/atomic"
 	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/hallmark-ci/hallmark/pipeline/secret"
 )
 
 // How a service of a Sigstore is asked: so often, each time for so long, with so long between the first two times.
@@ -144,10 +146,8 @@ func (f fetcher) once(url string, most int64) ([]byte, error) {
 	return body, err
 }
 
-// secure says whether a token may be sent to the address: nobody on the way could read it.
+// secure says whether a token may be sent to the address.
 func secure(address string) bool {
-	rest, plain := strings.CutPrefix(address, "http://")
-	host, _, _ := strings.Cut(rest, "/")
-	return strings.HasPrefix(address, "https://") ||
-		plain && (strings.HasPrefix(host, "127.0.0.1:") || strings.HasPrefix(host, "localhost:") || strings.HasPrefix(host, "[::1]:"))
+	u, err := url.Parse(address)
+	return err == nil && secret.MayGoTo(u)
 }

@@ -3,7 +3,6 @@ package sign
 import (
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/bundle"
@@ -139,6 +138,3 @@ func earliest(result *verify.VerificationResult) time.Time {
 	}
 	return first
 }
-
-// IsIdentity says whether the name of a signer is that of an identity, and returns the name without the word.
-func IsIdentity(signer string) (who string, yes bool) { return strings.CutPrefix(signer, "identity ") }

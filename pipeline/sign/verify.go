@@ -43,7 +43,8 @@ type Policy struct {
 const skew = 5 * time.Minute
 
 // Verify reads what stands beside the image and says what of it counts under the policy. It asks nobody but the
-// registry: who is trusted, and the authorities that vouch for identities, are known before. An error says that it could not be found out; what was found and is bad stands in the report, see Err.
+// registry: who is trusted, and the authorities that vouch for identities, are known before. An error says that it could
+// not be found out; what was found and is bad stands in the report, see Err.
 func Verify(ctx context.Context, c *registry.Client, at subject.Subject, p Policy) (Report, error) {
 	trustees, err := p.trustees()
 	if err != nil {

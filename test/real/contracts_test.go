@@ -38,24 +38,11 @@ func between(open, end string) func(*testing.T, string) string {
 	}
 }
 
-// under returns what stands in a YAML file under keys, indices of lists, or ?NAME for the first of a list with that name:
-// a text, or a list of texts as the lines of a script.
+// under returns what stands in a YAML file under keys, indices of lists, and what with finds in one: a text, or a list of
+// texts as the lines of a script.
 func under(path ...any) func(*testing.T, string) string {
 	return func(t *testing.T, text string) string {
-		var at any
-		if err := yaml.Unmarshal([]byte(text), &at); err != nil {
-			t.Fatal(err)
-		}
-		for _, step := range path {
-			switch step := step.(type) {
-			case int:
-				at = at.([]any)[step]
-			case string:
-				at = at.(map[string]any)[step]
-			case func([]any) any:
-				at = step(at.([]any))
-			}
-		}
+		at := reached(t, text, path)
 		if lines, ok := at.([]any); ok {
 			script := "set -e\n"
 			for _, line := range lines {
@@ -65,6 +52,25 @@ func under(path ...any) func(*testing.T, string) string {
 		}
 		return at.(string)
 	}
+}
+
+// reached is what stands in a YAML text at the end of a path.
+func reached(t *testing.T, text string, path []any) (at any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(text), &at); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range path {
+		switch step := step.(type) {
+		case int:
+			at = at.([]any)[step]
+		case string:
+			at = at.(map[string]any)[step]
+		case func([]any) any:
+			at = step(at.([]any))
+		}
+	}
+	return at
 }
 
 // with finds the entry of a list that has the key, at the end of a path of keys, set to a value.
@@ -87,20 +93,8 @@ func with(value string, keys ...string) func([]any) any {
 // environment reads the variables that the example itself sets; those from secrets come from the test.
 func environment(t *testing.T, text string, path ...any) []string {
 	t.Helper()
-	var at any
-	if err := yaml.Unmarshal([]byte(text), &at); err != nil {
-		t.Fatal(err)
-	}
-	for _, step := range path {
-		switch step := step.(type) {
-		case int:
-			at = at.([]any)[step]
-		case string:
-			at = at.(map[string]any)[step]
-		}
-	}
 	var all []string
-	switch at := at.(type) {
+	switch at := reached(t, text, path).(type) {
 	case map[string]any:
 		for name, value := range at {
 			if text, ok := value.(string); ok {

@@ -3,75 +3,29 @@
 package real
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/hallmark-ci/hallmark/pipeline/report"
+	"github.com/hallmark-ci/hallmark/pipeline/sign/sigstoretest"
 )
 
-// sigstore is a whole Sigstore of the real servers on this machine, with an identity provider that hands out tokens as
-// GitHub's runner does.
-type sigstore struct {
-	Issuer        string `json:"issuer"`
-	Other         string `json:"other"`
-	RequestToken  string `json:"request_token"`
-	Fulcio        string `json:"fulcio"`
-	FulcioForeign string `json:"fulcio_foreign"`
-	FulcioNoLog   string `json:"fulcio_no_log"`
-	Rekor         string `json:"rekor"`
-	Timestamp     string `json:"timestamp"`
-	TrustedRoot   string `json:"trusted_root"`
-	TUF           string `json:"tuf"`
-	TUFRoot       string `json:"tuf_root"`
-}
+// sigstore is a whole one on this machine, as jobs use it.
+type sigstore struct{ sigstoretest.Sigstore }
 
 func newSigstore(t *testing.T) sigstore {
 	t.Helper()
-	build := exec.CommandContext(t.Context(), filepath.Join(top, "tools", "build"), "sigstore")
-	build.Stderr = os.Stderr
-	path, err := build.Output()
-	if err != nil {
-		t.Fatalf("building sigstore: %v", err)
-	}
-	server := exec.CommandContext(t.Context(), strings.TrimSpace(string(path)))
-	server.Stderr = os.Stderr
-	held, err := server.StdinPipe() // it ends with its input
+	s, stop, err := sigstoretest.Start(filepath.Join(top, "tools", "build"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	said := bufio.NewReader(out)
-	line, err := said.ReadBytes('\n')
-	if err != nil {
-		t.Fatalf("sigstore did not come up: %v", err)
-	}
-	drained := make(chan struct{})
-	go func() { defer close(drained); _, _ = io.Copy(io.Discard, said) }()
-	t.Cleanup(func() {
-		_ = held.Close()
-		<-drained
-		_ = server.Wait()
-	})
-	var s sigstore
-	if err := json.Unmarshal(line, &s); err != nil {
-		t.Fatal(err)
-	}
-	return s
+	t.Cleanup(stop)
+	return sigstore{s}
 }
 
 // job is the environment of a job on GitHub that may have tokens; query says what is odd about them.

@@ -48,6 +48,7 @@ func workflow(s Survey, version string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
+	fill := "fill in HALLMARK_VERSION and HALLMARK_SHA256: the page of the release has both"
 	values := struct{ Image, Host, Branch, Folder, Version, Ref, Pin, Tag string }{
 		Image: s.Registry, Host: strings.Split(s.Registry, "/")[0], Branch: s.Branch, Folder: ".", Version: "VERSION", Ref: "main", Tag: "latest",
 		Pin: "the head of its development, compiled in each run: name a release by its SHA",
@@ -56,6 +57,7 @@ func workflow(s Survey, version string) (File, error) {
 		// A program cannot know the commit of its release, which holds the program's own checksum.
 		values.Version, values.Ref, values.Tag = found[1], "v"+found[1], "v"+found[1]
 		values.Pin = "the release's page has its SHA, which fixes every byte that runs"
+		fill = "fill in HALLMARK_SHA256: the page of the release has it"
 	}
 	var text strings.Builder
 	if err := parsed.Execute(&text, values); err != nil {
@@ -69,10 +71,7 @@ func workflow(s Survey, version string) (File, error) {
 		f.Note = job.note
 	}
 	if strings.Contains(f.Body, `HALLMARK_SHA256: ""`) {
-		f.Note = strings.TrimPrefix(f.Note+"; fill in HALLMARK_VERSION and HALLMARK_SHA256: the page of the release has both", "; ")
-		if released.MatchString(version) {
-			f.Note = strings.Replace(f.Note, "HALLMARK_VERSION and HALLMARK_SHA256: the page of the release has both", "HALLMARK_SHA256: the page of the release has it", 1)
-		}
+		f.Note = strings.TrimPrefix(f.Note+"; "+fill, "; ")
 	}
 	return f, nil
 }

@@ -87,11 +87,8 @@ func (c *cluster) orLate(ctx context.Context, err error, shown string, silent ti
 		return err
 	}
 	if silent >= lookWithin {
-		return &fault{of: &launch.Error{
-			Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace,
-			Reason: fmt.Sprintf("%s did not answer for the last %s of the launch's %s; the last it said of the cluster was %q", c.space.name(), silent.Round(time.Second), c.spec.Timeout.Round(time.Second), shown),
-			Remedy: "Check the network between here and the workspace, and run the same command again",
-		}}
+		return noAnswer(false, "%s did not answer for the last %s of the launch's %s; the last it said of the cluster was %q",
+			c.space.name(), silent.Round(time.Second), c.spec.Timeout.Round(time.Second), shown)
 	}
 	return &fault{of: &launch.Error{
 		Verdict: verdict.Inconclusive, Code: launch.CodeTimeout,

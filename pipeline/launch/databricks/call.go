@@ -3,6 +3,7 @@ package databricks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"regexp"
@@ -204,6 +205,14 @@ func answered(err error) string {
 // configuration is a mistake in what somebody wrote or set up.
 func configuration(reason, remedy string) error {
 	return &fault{of: &launch.Error{Verdict: verdict.Inconclusive, Code: launch.CodeConfiguration, Reason: reason, Remedy: remedy}}
+}
+
+// noAnswer is the error of a workspace that does not answer any more; again says whether a fresh cluster may do.
+func noAnswer(again bool, format string, args ...any) error {
+	return &fault{of: &launch.Error{
+		Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: fmt.Sprintf(format, args...),
+		Remedy: "Check the network between here and the workspace, and run the same command again",
+	}, again: again}
 }
 
 // short is an error in one line without secrets.

@@ -85,10 +85,7 @@ func (c *cluster) outOfTime(ctx context.Context) error {
 
 // silent is the error of a workspace that does not answer any more.
 func (c *cluster) silent() error {
-	return &fault{of: &launch.Error{
-		Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace, Reason: fmt.Sprintf("%s stopped answering while a command ran", c.space.name()),
-		Remedy: "Check the network between here and the workspace, and run the same command again",
-	}, again: true}
+	return noAnswer(true, "%s stopped answering while a command ran", c.space.name())
 }
 
 // unaccepted is the error of a command that the workspace never took. When its time is over, nothing of the image has

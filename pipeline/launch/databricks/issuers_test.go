@@ -32,8 +32,8 @@ const (
 	management    = "https://management.core.windows.net/"
 )
 
-// issuers are those who give out tokens: GitHub, Azure Pipelines, Entra, Azure's metadata service, and the workspace itself, which takes
-// tokens of its federation policy. Each checks what it is sent.
+// issuers are those who give out tokens: GitHub, Azure Pipelines, Entra, Azure's metadata service, and the workspace
+// itself, which takes tokens of its federation policy. Each checks what it is sent.
 type issuers struct {
 	t       *testing.T
 	space   *server

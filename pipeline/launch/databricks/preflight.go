@@ -252,7 +252,7 @@ func (w *workspace) checkPolicy(ctx context.Context, o Options, found *findings,
 // checkImage finds out what the cluster is to pull, and with which credentials.
 func (w *workspace) checkImage(ctx context.Context, o Options, spec launch.Spec, made *plan, found *findings, n int) error {
 	made.urls = imageURLs(o, spec, w.host)
-	if host, _, _ := strings.Cut(o.Tag, "/"); isLoopback(host) && !isLoopback(hostname(w.host)) {
+	if host, _, _ := strings.Cut(o.Tag, "/"); secret.Loopback(host) && !secret.Loopback(hostname(w.host)) {
 		found.problem(n, fmt.Sprintf("the registry %s is one of this machine, which no cluster reaches", host), "Push the image to a registry that the workspace reaches: set image in hallmark.yaml")
 		return nil
 	}
@@ -297,16 +297,8 @@ func (w *workspace) checkImage(ctx context.Context, o Options, spec launch.Spec,
 	return nil
 }
 
-func isLoopback(host string) bool {
-	name, _, found := strings.Cut(host, ":")
-	if !found {
-		name = host
-	}
-	return name == "localhost" || strings.HasPrefix(name, "127.") || strings.HasPrefix(host, "[::1]")
-}
-
 // OnThisMachine says whether the address of a workspace is one of this machine.
-func OnThisMachine(address string) bool { return isLoopback(hostname(address)) }
+func OnThisMachine(address string) bool { return secret.Loopback(hostname(address)) }
 
 func hostname(address string) string {
 	if u, err := url.Parse(address); err == nil && u.Host != "" {

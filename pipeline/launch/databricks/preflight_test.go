@@ -162,9 +162,11 @@ func TestPreflightLoopbackRegistry(t *testing.T) {
 	if result := run(t, o, testSpec()); result.Verdict != verdict.Pass {
 		t.Errorf("a workspace of this machine: %s", result.Reason)
 	}
-	for host, want := range map[string]bool{"127.0.0.1:80": true, "localhost": true, "[::1]:5": true, "example.com": false, "adb-127.0.azuredatabricks.net": false} {
-		if isLoopback(host) != want {
-			t.Errorf("%s: %t", host, !want)
+	for address, want := range map[string]bool{
+		"127.0.0.1:80": true, "localhost": true, "http://[::1]:5": true, "http://localhost:8080/": true, "example.com": false, "https://adb-127.0.azuredatabricks.net": false,
+	} {
+		if OnThisMachine(address) != want {
+			t.Errorf("%s: %t", address, !want)
 		}
 	}
 	elsewhere := &findings{problems: map[int]problem{}, notes: map[int]string{}}

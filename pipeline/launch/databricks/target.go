@@ -207,11 +207,7 @@ func orSilent(ctx context.Context, space *workspace, spec launch.Spec, err error
 	if space == nil || !errors.Is(ctx.Err(), context.DeadlineExceeded) || !errors.Is(err, context.DeadlineExceeded) || errors.As(err, new(*fault)) || space.wire.silence() < lookWithin {
 		return err
 	}
-	return &fault{of: &launch.Error{
-		Verdict: verdict.Inconclusive, Code: launch.CodeWorkspace,
-		Reason: fmt.Sprintf("%s does not answer: it was silent for the last %s of the launch's %s", space.name(), space.wire.silence().Round(time.Second), spec.Timeout.Round(time.Second)),
-		Remedy: "Check the network between here and the workspace, and run the same command again",
-	}}
+	return noAnswer(false, "%s does not answer: it was silent for the last %s of the launch's %s", space.name(), space.wire.silence().Round(time.Second), spec.Timeout.Round(time.Second))
 }
 
 // surely keeps what marks an error as one of the caller's own deadline or interrupt.

@@ -34,6 +34,20 @@ func (s *Server) withCluster(work func(c *cluster) (any, error)) handler {
 	}
 }
 
+// onCluster reads what a call asks for, and does it with the cluster that it names by id, which is a field of asked.
+func (s *Server) onCluster(r *request, asked any, id *string, work func(c *cluster) (any, error)) (any, error) {
+	if err := decode(r.body, asked); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := s.find(*id)
+	if err != nil {
+		return nil, err
+	}
+	return work(c)
+}
+
 func (s *Server) create(r *request) (any, error) {
 	var asked struct {
 		spec

@@ -11,16 +11,7 @@ func (s *Server) edit(r *request) (any, error) {
 		spec
 		ClusterID string `json:"cluster_id"`
 	}
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, err := s.find(asked.ClusterID)
-	if err != nil {
-		return nil, err
-	}
-	return nil, s.change(c, asked.spec)
+	return s.onCluster(r, &asked, &asked.ClusterID, func(c *cluster) (any, error) { return nil, s.change(c, asked.spec) })
 }
 
 // change gives the cluster another specification; one that runs is restarted with it. The lock is held.
@@ -136,25 +127,23 @@ func (s *Server) resize(r *request) (any, error) {
 		NumWorkers *int       `json:"num_workers,omitempty"`
 		Autoscale  *autoscale `json:"autoscale,omitempty"`
 	}
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, err := s.find(asked.ClusterID)
-	if err != nil {
-		return nil, err
-	}
+	return s.onCluster(r, &asked, &asked.ClusterID, func(c *cluster) (any, error) {
+		to := c.sent
+		to.NumWorkers, to.Autoscale = asked.NumWorkers, asked.Autoscale
+		return nil, s.changeSize(c, to)
+	})
+}
+
+// changeSize gives a cluster that runs the specification with another size. The lock is held.
+func (s *Server) changeSize(c *cluster, to spec) error {
 	if c.state != running {
-		return nil, wrongState("Cluster %s is in unexpected state %s: only a cluster in RUNNING can be resized.", c.id, title(c.state))
+		return wrongState("Cluster %s is in unexpected state %s: only a cluster in RUNNING can be resized.", c.id, title(c.state))
 	}
-	to := c.sent
-	to.NumWorkers, to.Autoscale = asked.NumWorkers, asked.Autoscale
 	if err := s.applyPolicy(&to); err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.checkSize(&to); err != nil {
-		return nil, err
+		return err
 	}
 	before := c.spec
 	c.sent, c.spec = to, s.complete(to)
@@ -163,7 +152,7 @@ func (s *Server) resize(r *request) (any, error) {
 	c.event("RESIZING", eventDetails{Cause: "USER_REQUEST", CurrentNumWorkers: workersOf(before), TargetNumWorkers: workersOf(c.spec), ClusterSize: sizeOf(c.spec), User: s.options.User})
 	s.living.Add(1)
 	go s.resized(c, c.life)
-	return nil, nil
+	return nil
 }
 
 // resized says that the workers are there.

@@ -109,16 +109,7 @@ const (
 
 func (s *Server) listEvents(r *request) (any, error) {
 	var asked eventsRequest
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, err := s.find(asked.ClusterID)
-	if err != nil {
-		return nil, err
-	}
-	return page(c.events, asked)
+	return s.onCluster(r, &asked, &asked.ClusterID, func(c *cluster) (any, error) { return page(c.events, asked) })
 }
 
 // page is one page of the events that are asked for.

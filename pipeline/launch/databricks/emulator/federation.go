@@ -12,8 +12,8 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-// Federation is the policy by which a service principal logs in without a secret: with the token of an issuer that it trusts, such
-// as GitHub's for one repository.
+// Federation is the policy by which a service principal logs in without a secret: with the token of an issuer that it
+// trusts, such as GitHub's for one repository.
 type Federation struct {
 	Issuer   string // its address, where it tells of itself and of its keys; empty: there is no policy
 	Subject  string // whom the issuer must vouch for: repo:acme/images:ref:refs/heads/main

@@ -32,13 +32,19 @@ func (l library) check() error {
 			kinds++
 		}
 	}
-	for kind, from := range map[string]*libraryOrigin{"pypi": l.Pypi, "cran": l.Cran, "maven": l.Maven} {
+	if l.Maven != nil {
+		kinds++
+		if l.Maven.Coordinates == "" {
+			return invalid("A library of the kind maven must name its coordinates.")
+		}
+	}
+	for kind, from := range map[string]*libraryOrigin{"pypi": l.Pypi, "cran": l.Cran} {
 		if from == nil {
 			continue
 		}
 		kinds++
-		if name := map[bool]string{false: from.Package, true: from.Coordinates}[kind == "maven"]; name == "" {
-			return invalid("A library of the kind %s must name its %s.", kind, map[bool]string{false: "package", true: "coordinates"}[kind == "maven"])
+		if from.Package == "" {
+			return invalid("A library of the kind %s must name its package.", kind)
 		}
 	}
 	if kinds != 1 {
