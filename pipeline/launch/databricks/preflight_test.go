@@ -62,6 +62,11 @@ func TestPreflight(t *testing.T) {
 			o.NodeType, o.Pool = "", "p"
 			s.pools["p"] = map[string]any{"instance_pool_id": "p", "node_type_id": "m6gd.large", "state": "ACTIVE"}
 		}, []string{"ARM processors"}, nil},
+		{"the driver's pool is one of ARM machines", func(o *Options, s *server) {
+			o.NodeType, o.Pool, o.DriverPool = "", "p", "q"
+			s.pools["p"] = map[string]any{"instance_pool_id": "p", "node_type_id": "m5d.large", "state": "ACTIVE"}
+			s.pools["q"] = map[string]any{"instance_pool_id": "q", "node_type_id": "m6gd.large", "state": "ACTIVE"}
+		}, []string{"m6gd.large has ARM processors"}, nil},
 		{"pools that are not there", func(o *Options, s *server) {
 			o.NodeType, o.Pool, o.DriverPool = "", "p", "q"
 			s.pools["q"] = map[string]any{"instance_pool_id": "q", "node_type_id": "m5d.large", "state": "DELETED"}
