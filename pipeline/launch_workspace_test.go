@@ -78,9 +78,9 @@ func TestWorkspaceInputs(t *testing.T) {
 func TestWorkspaceProbes(t *testing.T) {
 	t.Parallel()
 	got := probes([]config.Probe{
-		{R: &config.R{Code: "cat(1)", Expect: "1", Timeout: config.Duration(time.Minute)}}, {Fuse: &config.Fuse{Path: "/dbfs", Write: true}}, {GPU: &config.GPU{Expect: "A10G"}},
+		{R: &config.R{Code: "cat(1)", Expect: "1", Timeout: config.Duration(time.Minute)}}, {Fuse: &config.Fuse{Path: "/dbfs", Write: true, Expect: "a.csv", Matches: "holds [1-9]"}}, {GPU: &config.GPU{Expect: "A10G", Matches: "535"}},
 	})
-	want := []launch.Probe{{Kind: launch.R, Code: "cat(1)", Contains: "1", Timeout: time.Minute}, {Kind: launch.Fuse, Path: "/dbfs", Write: true}, {Kind: launch.GPU, Contains: "A10G"}}
+	want := []launch.Probe{{Kind: launch.R, Code: "cat(1)", Contains: "1", Timeout: time.Minute}, {Kind: launch.Fuse, Path: "/dbfs", Write: true, Contains: "a.csv", Matches: "holds [1-9]"}, {Kind: launch.GPU, Contains: "A10G", Matches: "535"}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}

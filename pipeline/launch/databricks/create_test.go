@@ -107,6 +107,9 @@ func TestCreateAsksForWhatIsConfigured(t *testing.T) {
 				{"file": map[string]any{"destination": "file:/opt/init.sh"}},
 			}))
 		}},
+		{"logs in a bucket", func(o *Options, _ *server) { o.LogDelivery, o.LogRegion = "s3://bucket/logs", "eu-west-1" }, func(b createBody) string {
+			return wrong(fmt.Sprint(b.ClusterLogConf) == "map[s3:map[destination:s3://bucket/logs region:eu-west-1]]")
+		}},
 		{"settings and logs", func(o *Options, _ *server) {
 			o.SparkConf, o.Env, o.LogDelivery = map[string]string{"spark.databricks.driverNfs.enabled": "false"}, map[string]string{"STAGE": "test"}, "/Volumes/main/ops/logs"
 		}, func(b createBody) string {

@@ -222,6 +222,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		"no staging tag":             func(o *Options) { o.Tag = "" },
 		"half a credential":          func(o *Options) { o.Credentials.Username = "x" },
 		`init script "" of the kind`: func(o *Options) { o.Scripts = []Script{{Kind: "dbfs"}} },
+		"init.sh has no region":      func(o *Options) { o.Scripts = []Script{{Kind: "s3", Path: "s3://b/init.sh"}} },
+		"logs has no region":         func(o *Options) { o.LogDelivery = "s3://b/logs" },
 		"41 tags are more":           func(o *Options) { o.Tags = many },
 		`tag "Hallmark-Run"`:         func(o *Options) { o.Tags = map[string]string{"Hallmark-Run": "x"} },
 		"longer than the platform":   func(o *Options) { o.Tags = map[string]string{"x": strings.Repeat("x", 256)} },

@@ -76,6 +76,9 @@ func TestProbes(t *testing.T) {
 			}
 			return result{kind: "text", data: "written"}
 		}, verdict.Pass, "", false},
+		{"fuse that holds nothing", launch.Probe{Kind: launch.Fuse, Path: "/Volumes/a", Contains: "names", Matches: "holds [1-9]"}, func(string, string) result {
+			return result{kind: "text", data: "/Volumes/a holds 0 names: "}
+		}, verdict.Fail, `does not match "holds [1-9]"`, false},
 		{"fuse that is not mounted", launch.Probe{Kind: launch.Fuse, Path: "/dbfs"}, func(string, string) result {
 			return result{kind: "error", summary: "FileNotFoundError: [Errno 2] No such file or directory: '/dbfs'"}
 		}, verdict.Fail, "No such file or directory: '/dbfs'", false},
@@ -85,6 +88,9 @@ func TestProbes(t *testing.T) {
 			}
 			return result{kind: "text", data: "nvidia-smi: NVIDIA A10G, 535, 23028 MiB"}
 		}, verdict.Pass, "", false},
+		{"another gpu", launch.Probe{Kind: launch.GPU, Matches: "A10G|L4"}, func(string, string) result {
+			return result{kind: "text", data: "nvidia-smi: Tesla T4, 535, 15360 MiB\nCUDA 12.2, 1 device(s): memory written and read back"}
+		}, verdict.Fail, `does not match "A10G|L4"`, false},
 		{"no gpu", launch.Probe{Kind: launch.GPU}, func(string, string) result {
 			return result{kind: "error", summary: "OSError: libcuda.so.1: cannot open shared object file: No such file or directory"}
 		}, verdict.Fail, "libcuda.so.1", false},
