@@ -106,6 +106,45 @@ func TestWorkspaceFacts(t *testing.T) {
 	}
 }
 
+// What a launch in a workspace came to is all in its statement: a test that drops one of them would be a field that is lost.
+func TestWorkspaceEvidence(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC)
+	digest := "sha256:" + strings.Repeat("b", 64)
+	result := &launch.Result{
+		Target: "databricks", Profile: launch.Databricks, Runtime: "Databricks Runtime 16.4 LTS on m5d.large", Verdict: verdict.Fail, Started: began, Finished: began.Add(5 * time.Minute),
+		Facts: []launch.Fact{
+			{Name: "workspace", Value: "adb-1.7.azuredatabricks.net"}, {Name: "runtime", Value: "16.4.x-scala2.12"}, {Name: "node type", Value: "m5d.large"}, {Name: "single node", Value: "is_single_node"},
+			{Name: "cluster", Value: "1122-010203-abcdefgh"}, {Name: "pulled digest", Value: digest},
+		},
+		Scripts: []launch.ScriptResult{{Name: "file:/opt/init.sh", Digest: digest, Elapsed: time.Second}, {Name: "s3://b/i.sh", Note: "not readable from here", ExitCode: 3}},
+		Probes: []launch.ProbeResult{
+			{Name: "python", Verdict: verdict.Pass, Elapsed: 2 * time.Second, Output: "what it printed"}, {Name: "sql", Verdict: verdict.Fail, Reason: "it does not"}, {Name: "never asked", Skipped: "the launch ended"},
+		},
+	}
+	want := evidence.Launch{
+		Target: "databricks", Profile: "databricks", Runtime: result.Runtime, Limits: map[string]string{}, Started: began, Finished: began.Add(5 * time.Minute),
+		Scripts: []evidence.Script{{Name: "file:/opt/init.sh", Digest: digest, Elapsed: 1000}, {Name: "s3://b/i.sh", Note: "not readable from here", ExitCode: 3}},
+		Probes:  []evidence.Probe{{Name: "python", Verdict: verdict.Pass, Elapsed: 2000}, {Name: "sql", Verdict: verdict.Fail, Reason: "it does not"}},
+	}
+	for _, f := range result.Facts {
+		want.Facts = append(want.Facts, evidence.Fact(f))
+	}
+	got := asEvidence(result)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	mark := evidence.Mark{Verdict: verdict.Fail, Run: "run-1", Inputs: evidence.Inputs(map[string]string{"a": "b"}), At: began}
+	statement, err := evidence.Launched(subject.Subject{Repository: "registry.example.com/dbr", Digest: digest}, got, mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Limits = nil // there are none
+	if back, _, err := evidence.ParseLaunched(statement); err != nil || !reflect.DeepEqual(back, want) {
+		t.Errorf("%v: read back %+v\nwant %+v", err, back, want)
+	}
+}
+
 func launchedStatement(t *testing.T, facts []launch.Fact) evidence.Verified {
 	t.Helper()
 	l := evidence.Launch{Target: "databricks", Profile: "databricks", Started: time.Now(), Finished: time.Now()}
