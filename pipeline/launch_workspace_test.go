@@ -114,8 +114,12 @@ func TestWorkspaceEvidence(t *testing.T) {
 	result := &launch.Result{
 		Target: "databricks", Profile: launch.Databricks, Runtime: "Databricks Runtime 16.4 LTS on m5d.large", Verdict: verdict.Fail, Started: began, Finished: began.Add(5 * time.Minute),
 		Facts: []launch.Fact{
-			{Name: "workspace", Value: "adb-1.7.azuredatabricks.net"}, {Name: "runtime", Value: "16.4.x-scala2.12"}, {Name: "node type", Value: "m5d.large"}, {Name: "single node", Value: "is_single_node"},
-			{Name: "cluster", Value: "1122-010203-abcdefgh"}, {Name: "pulled digest", Value: digest},
+			{Name: "workspace", Value: "adb-1.7.azuredatabricks.net"},
+			{Name: "runtime", Value: "16.4.x-scala2.12"},
+			{Name: "node type", Value: "m5d.large"},
+			{Name: "single node", Value: "is_single_node"},
+			{Name: "cluster", Value: "1122-010203-abcdefgh"},
+			{Name: "pulled digest", Value: digest},
 		},
 		Scripts: []launch.ScriptResult{{Name: "file:/opt/init.sh", Digest: digest, Elapsed: time.Second}, {Name: "s3://b/i.sh", Note: "not readable from here", ExitCode: 3}},
 		Probes: []launch.ProbeResult{
