@@ -132,6 +132,23 @@ func (r *run) testify(ctx context.Context, s staged, result *launch.Result, inpu
 	if result.Verdict == verdict.Inconclusive {
 		return nil
 	}
+	statement, err := evidence.Launched(s.subject, asEvidence(result), r.mark(inputs, result.Verdict))
+	if err != nil {
+		return err
+	}
+	signer, err := r.key.get()
+	if err != nil {
+		return err
+	}
+	if err := signer.Attest(ctx, r.registry, statement, sign.AttestOptions{Tags: r.cfg.Sign.Tags}); err != nil {
+		return err
+	}
+	r.book.signed(signer, false, []evidence.Statement{statement})
+	return nil
+}
+
+// asEvidence is all of a launch that is testified: where it ran, when, on what, and what each script and probe came to.
+func asEvidence(result *launch.Result) evidence.Launch {
 	limits := map[string]string{}
 	for _, limit := range result.Limits {
 		limits[limit.Name] = limit.Asked + " enforced"
@@ -154,19 +171,7 @@ func (r *run) testify(ctx context.Context, s staged, result *launch.Result, inpu
 		}
 		l.Probes = append(l.Probes, evidence.Probe{Name: p.Name, Verdict: p.Verdict, Reason: p.Reason, Elapsed: p.Elapsed.Milliseconds()})
 	}
-	statement, err := evidence.Launched(s.subject, l, r.mark(inputs, result.Verdict))
-	if err != nil {
-		return err
-	}
-	signer, err := r.key.get()
-	if err != nil {
-		return err
-	}
-	if err := signer.Attest(ctx, r.registry, statement, sign.AttestOptions{Tags: r.cfg.Sign.Tags}); err != nil {
-		return err
-	}
-	r.book.signed(signer, false, []evidence.Statement{statement})
-	return nil
+	return l
 }
 
 // launchGate stops a candidate whose launch failed, with what failed among the findings, each with the field of

@@ -93,9 +93,9 @@ func workspaceProbe(p config.Probe) (launch.Probe, bool) {
 	case p.R != nil:
 		return launch.Probe{Kind: launch.R, Code: p.R.Code, Contains: p.R.Expect, Matches: p.R.Matches, Timeout: time.Duration(p.R.Timeout)}, true
 	case p.Fuse != nil:
-		return launch.Probe{Kind: launch.Fuse, Path: p.Fuse.Path, Write: p.Fuse.Write, Timeout: time.Duration(p.Fuse.Timeout)}, true
+		return launch.Probe{Kind: launch.Fuse, Path: p.Fuse.Path, Write: p.Fuse.Write, Contains: p.Fuse.Expect, Matches: p.Fuse.Matches, Timeout: time.Duration(p.Fuse.Timeout)}, true
 	case p.GPU != nil:
-		return launch.Probe{Kind: launch.GPU, Contains: p.GPU.Expect, Timeout: time.Duration(p.GPU.Timeout)}, true
+		return launch.Probe{Kind: launch.GPU, Contains: p.GPU.Expect, Matches: p.GPU.Matches, Timeout: time.Duration(p.GPU.Timeout)}, true
 	}
 	return launch.Probe{}, false
 }

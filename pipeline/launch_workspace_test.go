@@ -78,9 +78,9 @@ func TestWorkspaceInputs(t *testing.T) {
 func TestWorkspaceProbes(t *testing.T) {
 	t.Parallel()
 	got := probes([]config.Probe{
-		{R: &config.R{Code: "cat(1)", Expect: "1", Timeout: config.Duration(time.Minute)}}, {Fuse: &config.Fuse{Path: "/dbfs", Write: true}}, {GPU: &config.GPU{Expect: "A10G"}},
+		{R: &config.R{Code: "cat(1)", Expect: "1", Timeout: config.Duration(time.Minute)}}, {Fuse: &config.Fuse{Path: "/dbfs", Write: true, Expect: "a.csv", Matches: "holds [1-9]"}}, {GPU: &config.GPU{Expect: "A10G", Matches: "535"}},
 	})
-	want := []launch.Probe{{Kind: launch.R, Code: "cat(1)", Contains: "1", Timeout: time.Minute}, {Kind: launch.Fuse, Path: "/dbfs", Write: true}, {Kind: launch.GPU, Contains: "A10G"}}
+	want := []launch.Probe{{Kind: launch.R, Code: "cat(1)", Contains: "1", Timeout: time.Minute}, {Kind: launch.Fuse, Path: "/dbfs", Write: true, Contains: "a.csv", Matches: "holds [1-9]"}, {Kind: launch.GPU, Contains: "A10G", Matches: "535"}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
@@ -103,6 +103,49 @@ func TestWorkspaceFacts(t *testing.T) {
 		if !reflect.DeepEqual(l.Facts, []report.Fact{{Name: "workspace", Value: "adb-1.7.azuredatabricks.net"}, {Name: "pulled digest", Value: "sha256:1"}}) {
 			t.Errorf("%+v", l.Facts)
 		}
+	}
+}
+
+// What a launch in a workspace came to is all in its statement: a test that drops one of them would be a field that is lost.
+func TestWorkspaceEvidence(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC)
+	digest := "sha256:" + strings.Repeat("b", 64)
+	result := &launch.Result{
+		Target: "databricks", Profile: launch.Databricks, Runtime: "Databricks Runtime 16.4 LTS on m5d.large", Verdict: verdict.Fail, Started: began, Finished: began.Add(5 * time.Minute),
+		Facts: []launch.Fact{
+			{Name: "workspace", Value: "adb-1.7.azuredatabricks.net"},
+			{Name: "runtime", Value: "16.4.x-scala2.12"},
+			{Name: "node type", Value: "m5d.large"},
+			{Name: "single node", Value: "is_single_node"},
+			{Name: "cluster", Value: "1122-010203-abcdefgh"},
+			{Name: "pulled digest", Value: digest},
+		},
+		Scripts: []launch.ScriptResult{{Name: "file:/opt/init.sh", Digest: digest, Elapsed: time.Second}, {Name: "s3://b/i.sh", Note: "not readable from here", ExitCode: 3}},
+		Probes: []launch.ProbeResult{
+			{Name: "python", Verdict: verdict.Pass, Elapsed: 2 * time.Second, Output: "what it printed"}, {Name: "sql", Verdict: verdict.Fail, Reason: "it does not"}, {Name: "never asked", Skipped: "the launch ended"},
+		},
+	}
+	want := evidence.Launch{
+		Target: "databricks", Profile: "databricks", Runtime: result.Runtime, Limits: map[string]string{}, Started: began, Finished: began.Add(5 * time.Minute),
+		Scripts: []evidence.Script{{Name: "file:/opt/init.sh", Digest: digest, Elapsed: 1000}, {Name: "s3://b/i.sh", Note: "not readable from here", ExitCode: 3}},
+		Probes:  []evidence.Probe{{Name: "python", Verdict: verdict.Pass, Elapsed: 2000}, {Name: "sql", Verdict: verdict.Fail, Reason: "it does not"}},
+	}
+	for _, f := range result.Facts {
+		want.Facts = append(want.Facts, evidence.Fact(f))
+	}
+	got := asEvidence(result)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	mark := evidence.Mark{Verdict: verdict.Fail, Run: "run-1", Inputs: evidence.Inputs(map[string]string{"a": "b"}), At: began}
+	statement, err := evidence.Launched(subject.Subject{Repository: "registry.example.com/dbr", Digest: digest}, got, mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Limits = nil // there are none
+	if back, _, err := evidence.ParseLaunched(statement); err != nil || !reflect.DeepEqual(back, want) {
+		t.Errorf("%v: read back %+v\nwant %+v", err, back, want)
 	}
 }
 

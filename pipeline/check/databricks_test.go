@@ -236,6 +236,20 @@ func TestDatabricksGPU(t *testing.T) {
 	}
 }
 
+// TestDatabricksGPURefuses asks the pack for GPUs alone: it refuses what no cluster of whatever kind takes, as the other does.
+func TestDatabricksGPURefuses(t *testing.T) {
+	t.Parallel()
+	packs := load(t, "databricks-gpu")
+	for runtime, want := range map[string]string{
+		"16.4": "", "6.1": "", "16.4.x-gpu-ml-scala2.12": "one for machine learning", "7.3.x-hls-scala2.12": "one for genomics", "15.4.x-aarch64-scala2.12": "for ARM", "6.0": "from 6.1 on", "5.5": "from 6.1 on", "latest": "no version",
+	} {
+		err := check.Accept(t.Context(), packs, map[string]map[string]any{"databricks-gpu": {"runtime": runtime}})
+		if want == "" && err != nil || want != "" && (!errors.Is(err, verdict.ErrUsage) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", runtime, err, want)
+		}
+	}
+}
+
 // TestDatabricksBare asks about images with nothing at all: the rules must have an answer for them too.
 func TestDatabricksBare(t *testing.T) {
 	t.Parallel()

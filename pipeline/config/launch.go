@@ -141,6 +141,8 @@ type Fuse struct {
 
 	Path    string   `yaml:"path" doc:"The folder." example:"/Volumes/main/ops/test"`
 	Write   bool     `yaml:"write" doc:"Also write a file there, read it back, and remove it."`
+	Expect  string   `yaml:"expect" json:",omitempty" doc:"Text that must stand in what is said of the folder: how many names it holds, and the first ten of them; empty: that it can be read is enough." example:"init.sh"`
+	Matches string   `yaml:"matches" json:",omitempty" doc:"Regular expression (RE2) that it must match."`
 	Timeout Duration `yaml:"timeout" doc:"How long it may take."`
 }
 
@@ -149,6 +151,7 @@ type GPU struct {
 	_ struct{} `short:"expect"`
 
 	Expect  string   `yaml:"expect" doc:"Text that the tool's line must contain, such as the GPU's name; empty: that it works is enough." example:"A10G"`
+	Matches string   `yaml:"matches" json:",omitempty" doc:"Regular expression (RE2) that the tool's line and CUDA's must match." example:"A10G|L4"`
 	Timeout Duration `yaml:"timeout" doc:"How long it may take."`
 }
 

@@ -272,9 +272,11 @@ func (d *decoder) validateProbe(path string, p Probe, l Launch) {
 		if !strings.HasPrefix(p.Fuse.Path, "/") && !d.failed(path+".path") {
 			d.refuse(path+".path", fmt.Sprintf("%q is no absolute path", p.Fuse.Path), "write /Workspace, /Volumes/CATALOG/SCHEMA/VOLUME or /dbfs")
 		}
+		d.expectation(path, p.Fuse.Matches, 0)
 	case p.GPU != nil:
 		timeout = p.GPU.Timeout
 		d.onWorkspace(path, l)
+		d.expectation(path, p.GPU.Matches, 0)
 	case p.HTTP != nil:
 		timeout = p.HTTP.Timeout
 		if l.Target == workspaceTarget {

@@ -26,7 +26,7 @@ type Databricks struct {
 	Env                  map[string]string `yaml:"env" json:",omitempty" doc:"Environment variables of the cluster. A value {{secrets/SCOPE/KEY}} is one of the workspace's secrets." example:"{STAGE: test}"`
 	Tags                 map[string]string `yaml:"tags" json:",omitempty" doc:"Tags of the cluster, besides those by which hallmark cleanup finds it." example:"{cost-centre: '4711'}"`
 	LogDelivery          string            `yaml:"log_delivery" doc:"Where the workspace delivers the cluster's logs to: dbfs:/…, /Volumes/… or s3://…" example:"/Volumes/main/ops/logs"`
-	LogRegion            string            `yaml:"log_region" doc:"Region of the bucket, where log_delivery is in S3." example:"eu-west-1"`
+	LogRegion            string            `yaml:"log_region" doc:"Region of the bucket, where log_delivery is in S3: the platform wants it there." example:"eu-west-1"`
 	Autotermination      Duration          `yaml:"autotermination" doc:"After how long without work the workspace itself ends the cluster, should nobody else do it."`
 	Retries              int               `yaml:"retries" doc:"How many fresh clusters are tried after a fault of the cloud or the workspace. A fault of the image is never retried."`
 	Keep                 Keep              `yaml:"keep" doc:"Whether a cluster stays after its launch: never."`
@@ -45,7 +45,7 @@ type InitScript struct {
 	Workspace string    `yaml:"workspace" json:",omitempty" doc:"A file of the workspace." example:"/Users/ci@example.com/init.sh"`
 	Volumes   string    `yaml:"volumes" json:",omitempty" doc:"A file in a volume." example:"/Volumes/main/ops/init/init.sh"`
 	DBFS      string    `yaml:"dbfs" json:",omitempty" doc:"A file in DBFS." example:"dbfs:/init/init.sh"`
-	S3        *S3Object `yaml:"s3" json:",omitempty" doc:"An object in S3. A text is its address."`
+	S3        *S3Object `yaml:"s3" json:",omitempty" doc:"An object in S3."`
 	ABFSS     string    `yaml:"abfss" json:",omitempty" doc:"A file in Azure's storage." example:"abfss://init@account.dfs.core.windows.net/init.sh"`
 	GCS       string    `yaml:"gcs" json:",omitempty" doc:"An object in Google Cloud Storage." example:"gs://bucket/init.sh"`
 	File      string    `yaml:"file" json:",omitempty" doc:"A file in the image." example:"/opt/init.sh"`
@@ -53,10 +53,8 @@ type InitScript struct {
 
 // S3Object is an object in S3.
 type S3Object struct {
-	_ struct{} `short:"destination"`
-
 	Destination string `yaml:"destination" required:"true" doc:"Address of the object." example:"s3://bucket/init.sh"`
-	Region      string `yaml:"region" doc:"Region of the bucket." example:"eu-west-1"`
+	Region      string `yaml:"region" required:"true" doc:"Region of the bucket, without which the platform takes no address in S3." example:"eu-west-1"`
 }
 
 type (

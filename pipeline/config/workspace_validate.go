@@ -104,7 +104,7 @@ func (d *decoder) validateCluster(path string, b Databricks) {
 			}
 			continue
 		}
-		if form := scriptForms[kind]; !regexp.MustCompile(form.form).MatchString(address) {
+		if form := scriptForms[kind]; !(address == "" && d.failedBelow(at)) && !regexp.MustCompile(form.form).MatchString(address) {
 			d.refuse(at+"."+kind, fmt.Sprintf("%q is no address of that kind", address), "write "+form.sample)
 		}
 	}
@@ -183,6 +183,9 @@ var deliveries = regexp.MustCompile(`^(dbfs:/.|/Volumes/[^/]+/[^/]+/[^/]+|s3[an]
 func (d *decoder) validateDelivery(path string, b Databricks) {
 	if b.LogDelivery != "" && !deliveries.MatchString(b.LogDelivery) {
 		d.refuse(path+".log_delivery", fmt.Sprintf("%q is no place that the platform delivers logs to", b.LogDelivery), "write dbfs:/PATH, /Volumes/CATALOG/SCHEMA/VOLUME/PATH or s3://BUCKET/PATH")
+	}
+	if b.LogRegion == "" && strings.HasPrefix(b.LogDelivery, "s3") {
+		d.refuse(path+".log_delivery", "is in S3, and the platform wants to know the bucket's region", "write log_region beside it")
 	}
 	if b.LogRegion != "" && !strings.HasPrefix(b.LogDelivery, "s3") {
 		d.refuse(path+".log_region", "is the region of a bucket, and log_delivery names none", "leave it out")

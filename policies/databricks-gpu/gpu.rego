@@ -10,12 +10,38 @@ refuse contains sprintf("the runtime %q is one for machine learning, and those d
 	machine_learning
 }
 
+refuse contains sprintf("the runtime %q is one for genomics, and those do not take containers", [input.params.runtime]) if genomics
+
+refuse contains sprintf("the runtime %q is for ARM processors, and those do not take containers. Use the runtime and a node type for x86-64", [input.params.runtime]) if {
+	graviton
+}
+
 refuse contains sprintf("the runtime %q is no version such as 16.4", [input.params.runtime]) if {
-	not machine_learning
+	standard
 	not number
 }
 
+refuse contains sprintf("the runtime %s is too old: containers are taken from 6.1 on", [number]) if {
+	standard
+	before_containers
+}
+
+before_containers if to_number(split(number, ".")[0]) < 6
+
+before_containers if number == "6.0"
+
+# What the pack databricks refuses, too: whoever asks this one alone is to hear it before anything is built.
 machine_learning if regex.match(`(^|[^a-z])ml([^a-z]|$)|machine`, lower(input.params.runtime))
+
+genomics if regex.match(`hls|genomic`, lower(input.params.runtime))
+
+graviton if regex.match(`aarch64|arm64|graviton`, lower(input.params.runtime))
+
+standard if {
+	not machine_learning
+	not genomics
+	not graviton
+}
 
 # METADATA
 # title: The image must bring CUDA

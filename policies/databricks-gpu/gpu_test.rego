@@ -50,6 +50,22 @@ test_refuse_runtimes_for_machine_learning if {
 	count(none) == 0
 }
 
+test_refuse_what_takes_no_containers if {
+	every runtime, why in {
+		"7.3.x-hls-scala2.12": "one for genomics", "15.4.x-gpu-aarch64-scala2.12": "for ARM processors",
+		"6.0": "too old", "5.5.x-scala2.11": "too old", "5.x-scala2.11": "too old",
+	} {
+		said := refuse with input as {"params": {"runtime": runtime}}
+		count(said) == 1
+		some text in said
+		contains(text, why)
+	}
+	every runtime in ["6.1", "6.x-scala2.11", "9.1", "17.3"] {
+		none := refuse with input as {"params": {"runtime": runtime}}
+		count(none) == 0
+	}
+}
+
 test_cuda_denies_none if count(deny.cuda) == 1 with input as bare
 
 test_cuda_allows_each_of_its_signs if {

@@ -193,6 +193,23 @@ func TestKilledInAWorkspace(t *testing.T) {
 	})
 }
 
+// A run that is interrupted deletes its cluster by itself, also where an answer got lost: nothing is left for the cleanup.
+func TestInterruptedInAWorkspace(t *testing.T) {
+	t.Parallel()
+	l := newLoss(t)
+	for n, p := range phases {
+		t.Run(p.name, func(t *testing.T) {
+			o := l.launch(t, p, n, func(c *call) { c.signal(syscall.SIGINT) }).want(t, 130)
+			t.Logf("ended %s after the signal", o.lasting.Round(10*time.Millisecond))
+			if ours := l.ours(t); len(ours) > 0 {
+				t.Errorf("there are %v", ours)
+			}
+			nothingLeft(t, l.home)
+			l.cleanup(t, o.report.RunID)
+		})
+	}
+}
+
 // withoutNetwork is how long a run may go on that has lost the network: what the launch has left of its 90 seconds, what it
 // takes to read the logs, and 90 seconds in which the deletion is tried.
 const withoutNetwork = 4 * time.Minute

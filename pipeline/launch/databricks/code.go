@@ -47,15 +47,19 @@ func commandScala(args []string) string {
 	for i, arg := range args {
 		words[i] = `new String(java.util.Base64.getDecoder.decode("` + base64.StdEncoding.EncodeToString([]byte(arg)) + `"), "UTF-8")`
 	}
-	return `try {
+	return `(try {
   val builder = new ProcessBuilder(` + strings.Join(words, ", ") + `)
   builder.redirectErrorStream(true)
-  val process = builder.start()
-  process.getOutputStream.close()
-  val said = scala.io.Source.fromInputStream(process.getInputStream, "UTF-8").mkString
-  println("` + codeMark + `" + process.waitFor())
-  print(said.takeRight(` + strconv.Itoa(longestSaid/4) + `))
-} catch { case e: java.io.IOException => println(e.getMessage); println("` + lackMark + `") }
+  Some(builder.start())
+} catch { case e: java.io.IOException => println(e.getMessage); println("` + lackMark + `"); None }) match {
+  case Some(process) =>
+    process.getOutputStream.close()
+    val codec = scala.io.Codec("UTF-8").onMalformedInput(java.nio.charset.CodingErrorAction.REPLACE) // whatever it prints is no error of the program's
+    val said = scala.io.Source.fromInputStream(process.getInputStream)(codec).mkString
+    println("` + codeMark + `" + process.waitFor())
+    print(said.takeRight(` + strconv.Itoa(longestSaid/4) + `))
+  case None =>
+}
 `
 }
 

@@ -1,6 +1,7 @@
 package databricks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,6 +75,8 @@ func TestCreateAsksForWhatIsConfigured(t *testing.T) {
 			o.Credentials = Credentials{Username: "ci", Password: "{{secrets/acr/password}}"}
 			o.Private = func(context.Context) (bool, error) { return false, errors.New("no route to host") }
 		}, func(b createBody) string { return wrong(b.DockerImage.BasicAuth != nil) }},
+		{"a GPU", func(o *Options, _ *server) { o.NodeType = GPU }, func(b createBody) string { return wrong(b.NodeTypeID == "g5.xlarge") }},
+		{"a name", func(o *Options, _ *server) { o.NodeType = "i3.xlarge" }, func(b createBody) string { return wrong(b.NodeTypeID == "i3.xlarge") }},
 		{"pools and a policy", func(o *Options, s *server) {
 			o.NodeType, o.Pool, o.DriverPool, o.Policy = "", "pool-1", "pool-2", "policy-1"
 			s.pools["pool-1"] = map[string]any{"instance_pool_id": "pool-1", "node_type_id": "i3.xlarge", "state": "ACTIVE"}
@@ -104,6 +107,9 @@ func TestCreateAsksForWhatIsConfigured(t *testing.T) {
 				{"file": map[string]any{"destination": "file:/opt/init.sh"}},
 			}))
 		}},
+		{"logs in a bucket", func(o *Options, _ *server) { o.LogDelivery, o.LogRegion = "s3://bucket/logs", "eu-west-1" }, func(b createBody) string {
+			return wrong(fmt.Sprint(b.ClusterLogConf) == "map[s3:map[destination:s3://bucket/logs region:eu-west-1]]")
+		}},
 		{"settings and logs", func(o *Options, _ *server) {
 			o.SparkConf, o.Env, o.LogDelivery = map[string]string{"spark.databricks.driverNfs.enabled": "false"}, map[string]string{"STAGE": "test"}, "/Volumes/main/ops/logs"
 		}, func(b createBody) string {
@@ -122,6 +128,10 @@ func TestCreateAsksForWhatIsConfigured(t *testing.T) {
 			}
 			if why := test.want(bodies[0]); why != "" {
 				t.Errorf("%s in %+v", why, bodies[0])
+			}
+			node := map[string]string{"a GPU": "g5.xlarge", "a name": "i3.xlarge"}[test.name]
+			if node = cmp.Or(node, "m5d.large"); fact(result, "node type") != node || !strings.HasSuffix(result.Runtime, " on "+node) {
+				t.Errorf("the node type is %s in the facts, and the runtime %q; want %s", fact(result, "node type"), result.Runtime, node)
 			}
 			if bodies[0].DockerImage.URL != "registry.example.com/platform/dbr@"+testDigest {
 				t.Errorf("the image is %s", bodies[0].DockerImage.URL)

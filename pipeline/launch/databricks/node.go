@@ -27,11 +27,11 @@ var arm = regexp.MustCompile(`^(Standard_[A-Z]+\d+p[a-z]*_v\d|[a-z]+\d+g[a-z]*(-
 
 func isARM(n compute.NodeType) bool { return n.IsGraviton || arm.MatchString(n.NodeTypeId) }
 
-// checkNode chooses the node type, or takes the pool's.
+// checkNode chooses the node type, or takes the pool's. Of two pools it is the driver's that the single node comes from.
 func (w *workspace) checkNode(ctx context.Context, o Options, made *plan, found *findings, n int) error {
 	wanted := o.NodeType
-	if o.Pool != "" {
-		pool, err := w.checkPool(ctx, o.Pool, found, n)
+	if from := cmp.Or(o.DriverPool, o.Pool); from != "" {
+		pool, err := w.checkPool(ctx, from, found, n)
 		if err != nil || pool == nil {
 			return err
 		}

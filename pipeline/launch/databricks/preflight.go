@@ -76,7 +76,7 @@ func (w *workspace) preflight(ctx context.Context, o Options, spec launch.Spec) 
 	}
 	if o.DriverPool != "" && o.DriverPool != o.Pool {
 		checks = append(checks, func(ctx context.Context, n int) error {
-			_, err := w.checkPool(ctx, o.DriverPool, found, n)
+			_, err := w.checkPool(ctx, o.Pool, found, n) // the driver's is looked at for its node type
 			return err
 		})
 	}

@@ -62,6 +62,11 @@ func TestPreflight(t *testing.T) {
 			o.NodeType, o.Pool = "", "p"
 			s.pools["p"] = map[string]any{"instance_pool_id": "p", "node_type_id": "m6gd.large", "state": "ACTIVE"}
 		}, []string{"ARM processors"}, nil},
+		{"the driver's pool is one of ARM machines", func(o *Options, s *server) {
+			o.NodeType, o.Pool, o.DriverPool = "", "p", "q"
+			s.pools["p"] = map[string]any{"instance_pool_id": "p", "node_type_id": "m5d.large", "state": "ACTIVE"}
+			s.pools["q"] = map[string]any{"instance_pool_id": "q", "node_type_id": "m6gd.large", "state": "ACTIVE"}
+		}, []string{"m6gd.large has ARM processors"}, nil},
 		{"pools that are not there", func(o *Options, s *server) {
 			o.NodeType, o.Pool, o.DriverPool = "", "p", "q"
 			s.pools["q"] = map[string]any{"instance_pool_id": "q", "node_type_id": "m5d.large", "state": "DELETED"}
@@ -219,6 +224,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		"no staging tag":             func(o *Options) { o.Tag = "" },
 		"half a credential":          func(o *Options) { o.Credentials.Username = "x" },
 		`init script "" of the kind`: func(o *Options) { o.Scripts = []Script{{Kind: "dbfs"}} },
+		"init.sh has no region":      func(o *Options) { o.Scripts = []Script{{Kind: "s3", Path: "s3://b/init.sh"}} },
+		"logs has no region":         func(o *Options) { o.LogDelivery = "s3://b/logs" },
 		"41 tags are more":           func(o *Options) { o.Tags = many },
 		`tag "Hallmark-Run"`:         func(o *Options) { o.Tags = map[string]string{"Hallmark-Run": "x"} },
 		"longer than the platform":   func(o *Options) { o.Tags = map[string]string{"x": strings.Repeat("x", 256)} },

@@ -1,6 +1,8 @@
 package databricks
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -76,6 +78,9 @@ func TestProbes(t *testing.T) {
 			}
 			return result{kind: "text", data: "written"}
 		}, verdict.Pass, "", false},
+		{"fuse that holds nothing", launch.Probe{Kind: launch.Fuse, Path: "/Volumes/a", Contains: "names", Matches: "holds [1-9]"}, func(string, string) result {
+			return result{kind: "text", data: "/Volumes/a holds 0 names: "}
+		}, verdict.Fail, `does not match "holds [1-9]"`, false},
 		{"fuse that is not mounted", launch.Probe{Kind: launch.Fuse, Path: "/dbfs"}, func(string, string) result {
 			return result{kind: "error", summary: "FileNotFoundError: [Errno 2] No such file or directory: '/dbfs'"}
 		}, verdict.Fail, "No such file or directory: '/dbfs'", false},
@@ -85,6 +90,9 @@ func TestProbes(t *testing.T) {
 			}
 			return result{kind: "text", data: "nvidia-smi: NVIDIA A10G, 535, 23028 MiB"}
 		}, verdict.Pass, "", false},
+		{"another gpu", launch.Probe{Kind: launch.GPU, Matches: "A10G|L4"}, func(string, string) result {
+			return result{kind: "text", data: "nvidia-smi: Tesla T4, 535, 15360 MiB\nCUDA 12.2, 1 device(s): memory written and read back"}
+		}, verdict.Fail, `does not match "A10G|L4"`, false},
 		{"no gpu", launch.Probe{Kind: launch.GPU}, func(string, string) result {
 			return result{kind: "error", summary: "OSError: libcuda.so.1: cannot open shared object file: No such file or directory"}
 		}, verdict.Fail, "libcuda.so.1", false},
@@ -170,6 +178,76 @@ func TestCodeRuns(t *testing.T) {
 	}
 	if text, err := python(gpuCode); err == nil && !strings.Contains(text, "memory written and read back") || strings.Contains(text, "SyntaxError") || strings.Contains(text, "NameError") {
 		t.Errorf("%v: %s", err, text)
+	}
+}
+
+// fakeCUDA stands in the place of the driver's library, which only a node with a GPU has: memory that keeps what is written.
+// %s is what spoils it.
+const fakeCUDA = `
+import ctypes
+class Driver:
+    def __init__(self): self.memory, self.calls = {}, []
+    def __getattr__(self, name):
+        def call(*args):
+            self.calls.append(name)
+            return getattr(self, "on_" + name)(*args) or 0
+        return call
+    def on_cuInit(self, flags): pass
+    def on_cuDriverGetVersion(self, version): version._obj.value = 12040
+    def on_cuDeviceGetCount(self, count): count._obj.value = 1
+    def on_cuDeviceGet(self, device, n): device._obj.value = n
+    def on_cuCtxCreate_v2(self, context, flags, device): context._obj.value = 4711
+    def on_cuMemAlloc_v2(self, at, size):
+        self.memory[1000] = bytearray(size.value)
+        at._obj.value = 1000
+    def on_cuMemsetD8_v2(self, at, byte, size): self.memory[at.value][:size.value] = bytes([byte.value]) * size.value
+    def on_cuMemcpyDtoH_v2(self, to, at, size): ctypes.memmove(to, bytes(self.memory[at.value][:size.value]), size.value)
+    def on_cuMemFree_v2(self, at): del self.memory[at.value]
+    def on_cuCtxDestroy_v2(self, context): pass
+%s
+driver = Driver()
+def load(name):
+    assert name == "libcuda.so.1", name
+    return driver
+ctypes.CDLL = load
+`
+
+// TestGPUCode runs what asks a GPU, with nvidia-smi and CUDA's driver in other hands.
+func TestGPUCode(t *testing.T) {
+	t.Parallel()
+	interpreter, err := exec.LookPath("python3")
+	if err != nil {
+		t.Fatal("there is no python3 on this machine: scripts/prerequisites test installs it")
+	}
+	const tool = "#!/bin/sh\n[ \"$*\" = '--query-gpu=name,driver_version,memory.total --format=csv,noheader' ] || exit 2\n"
+	const works = tool + "echo 'NVIDIA A10G, 550.54.15, 23028 MiB'\n"
+	for _, test := range []struct {
+		name, tool, spoilt, want string
+		fails                    bool
+	}{
+		{"a GPU that works", works, "", "nvidia-smi: NVIDIA A10G, 550.54.15, 23028 MiB\nCUDA 12.4, 1 device(s): memory written and read back\ncuCtxDestroy_v2 0\n", false},
+		{"a tool that does not reach the driver", tool + "echo 'NVIDIA-SMI has failed'; exit 9\n", "", "nvidia-smi ended with exit code 9", true},
+		{"no tool", "", "", "nvidia-smi", true},
+		{"CUDA does not start", works, "    def on_cuInit(self, flags): return 803", "CUDA: cuInit failed with error 803", true},
+		{"no device", works, "    def on_cuDeviceGetCount(self, count): count._obj.value = 0", "CUDA finds no device", true},
+		{"no memory", works, "    def on_cuMemAlloc_v2(self, at, size): return 2", "CUDA: cuMemAlloc_v2 failed with error 2", true},
+		{"memory that forgets", works, "    def on_cuMemsetD8_v2(self, at, byte, size): pass", "does not hold what was written", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			if test.tool != "" {
+				if err := os.WriteFile(filepath.Join(folder, "nvidia-smi"), []byte(test.tool), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.CommandContext(t.Context(), interpreter, "-c", fmt.Sprintf(fakeCUDA, test.spoilt)+gpuCode+"print(driver.calls[-1], len(driver.memory))\n")
+			cmd.Env = append(os.Environ(), "PATH="+folder+string(os.PathListSeparator)+"/usr/bin"+string(os.PathListSeparator)+"/bin")
+			out, err := cmd.CombinedOutput()
+			if (err != nil) != test.fails || !test.fails && string(out) != test.want || !strings.Contains(string(out), test.want) {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
 	}
 }
 

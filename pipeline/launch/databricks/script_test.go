@@ -12,7 +12,7 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
-// TestScriptDigests holds what evidence says of every kind of init script: its digest, or why nobody knows it.
+// TestScriptDigests holds what evidence says of every kind of init script, its digest or why nobody knows it, and of the cluster.
 func TestScriptDigests(t *testing.T) {
 	t.Parallel()
 	const address = "/x/init.sh" // the same for all that could be taken for each other
@@ -59,6 +59,17 @@ func TestScriptDigests(t *testing.T) {
 	result := run(t, o, testSpec(python("1", "100")))
 	if result.Verdict != verdict.Pass || len(result.Scripts) != len(scripts)+1 {
 		t.Fatalf("%s: %s; %+v", result.Verdict, result.Reason, result.Scripts)
+	}
+	for name, want := range map[string]string{
+		"workspace": strings.TrimPrefix(s.http.URL, "http://"), "runtime": "16.4.x-scala2.12", "node type": "m5d.large", "single node": SingleNodeFlag, "access mode": Dedicated,
+		"cluster": s.order[0], "image": "registry.example.com/platform/dbr@" + testDigest, "pulled digest": testDigest,
+	} {
+		if got := fact(result, name); got != want {
+			t.Errorf("the %s is %q, want %q", name, got, want)
+		}
+	}
+	if result.ID != s.order[0] || result.Started.IsZero() || !result.Finished.After(result.Started) || fact(result, "running after") == "" {
+		t.Errorf("%s, from %s to %s, %v", result.ID, result.Started, result.Finished, result.Facts)
 	}
 	if got := result.Scripts[0]; got.Digest != "" || !strings.Contains(got.Note, "on all clusters: not readable from here") {
 		t.Errorf("the global one: %+v", got)

@@ -134,6 +134,8 @@ func (o *Options) check() error {
 		return refuse("the autotermination %s is not between 10 and 10000 minutes", o.Autotermination)
 	case o.Retries < 0:
 		return refuse("a negative number of retries")
+	case strings.HasPrefix(o.LogDelivery, "s3") && o.LogRegion == "":
+		return refuse("the logs' bucket %s has no region, which the platform wants of S3", o.LogDelivery)
 	case o.Tag == "":
 		return refuse("the image has no staging tag")
 	}
@@ -143,6 +145,9 @@ func (o *Options) check() error {
 	for _, script := range o.Scripts {
 		if !slices.Contains(scriptKinds, script.Kind) || script.Path == "" {
 			return refuse("the init script %q of the kind %q is none", script.Path, script.Kind)
+		}
+		if script.Kind == "s3" && script.Region == "" {
+			return refuse("the init script %s has no region, which the platform wants of S3", script.Path)
 		}
 	}
 	return o.checkTags()

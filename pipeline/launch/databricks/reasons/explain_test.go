@@ -131,6 +131,9 @@ func TestRefinements(t *testing.T) {
 		"an event that tells nothing": {
 			Ended{Code: "DRIVER_UNREACHABLE", Events: []Event{{Type: "RUNNING", Text: "java.net.UnknownHostException: x"}}}, ClassImage, false, launch.CodeDriver,
 		},
+		"a secret":             {Ended{Code: "SECRET_RESOLUTION_ERROR"}, ClassConfiguration, false, CodeConfiguration},
+		"a secret just now":    {Ended{Code: "SECRET_RESOLUTION_ERROR", Parameters: said("secret manager: 503 Service Unavailable")}, ClassSurroundings, true, CodeWorkspace},
+		"no secret made":       {Ended{Code: "SECRET_CREATION_FAILURE", Parameters: said("request timed out")}, ClassSurroundings, true, CodeWorkspace},
 		"services not enabled": {Ended{Code: "INVALID_ARGUMENT", Parameters: said("Custom containers is not enabled in this workspace")}, ClassConfiguration, false, CodeConfiguration},
 		"a quota":              {Ended{Code: "CLOUD_PROVIDER_LAUNCH_FAILURE", Parameters: map[string]string{"aws_api_error_code": "VcpuLimitExceeded"}}, ClassSurroundings, false, CodeWorkspace},
 		"a role":               {Ended{Code: "CLOUD_PROVIDER_LAUNCH_FAILURE", Parameters: map[string]string{"aws_api_error_code": "UnauthorizedOperation"}}, ClassConfiguration, false, launch.CodeDenied},
