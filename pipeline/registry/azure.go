@@ -94,24 +94,36 @@ func (a *azureLogin) application(host string) (application, bool) {
 	if a == nil || a.plain.has(host) {
 		return application{}, false
 	}
-	for domain, authority := range azureClouds {
-		name, found := strings.CutSuffix(strings.ToLower(host), domain)
-		if !found || name == "" {
-			continue
-		}
-		app := application{client: a.Env(envAzureClient), tenant: a.Env(envAzureTenant), authority: authority, by: "the CI job's identity"}
-		if set := a.Env(envAzureAuthority); set != "" {
-			app.authority = set
-		}
-		switch {
-		case a.Env(envAzureFile) != "":
-			app.by = "the token in " + envAzureFile
-		case a.Env(envAzureSecret) != "":
-			app.by = envAzureSecret
-		}
-		return app, app.client != "" && app.tenant != ""
+	authority := azureAuthority(host)
+	if authority == "" {
+		return application{}, false
 	}
-	return application{}, false
+	app := application{client: a.Env(envAzureClient), tenant: a.Env(envAzureTenant), authority: authority, by: "the CI job's identity"}
+	if set := a.Env(envAzureAuthority); set != "" {
+		app.authority = set
+	}
+	switch {
+	case a.Env(envAzureFile) != "":
+		app.by = "the token in " + envAzureFile
+	case a.Env(envAzureSecret) != "":
+		app.by = envAzureSecret
+	}
+	return app, app.client != "" && app.tenant != ""
+}
+
+// azureAuthority is the address of Entra ID for a registry of Azure; empty: host is none.
+func azureAuthority(host string) string {
+	for domain, authority := range azureClouds {
+		if name, found := strings.CutSuffix(strings.ToLower(host), domain); found && name != "" {
+			return authority
+		}
+	}
+	return ""
+}
+
+// leaves says whether a refresh token of ours would leave Azure's registries with a request to realm.
+func (a *azureLogin) leaves(host, value, realm string) bool {
+	return a != nil && value != "" && a.holding(host) == value && azureAuthority(realm) == ""
 }
 
 // find returns the credential for a host. Where the job has nothing to show it is none, and lacks says what is missing: the

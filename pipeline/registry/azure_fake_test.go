@@ -42,6 +42,7 @@ type azureCloud struct {
 	role     string            // what the application may: "pull,push", "pull", or "" for nothing
 	trusts   string            // subject of the federated credential
 	life     int64             // seconds that refresh tokens hold
+	realm    string            // host of the token service
 	answers  map[string]http.HandlerFunc
 	asked    []string // host and path of each request but the registry's own
 	bearings []string // what the registry itself was asked: method, status
@@ -58,7 +59,7 @@ func newAzureCloud(t *testing.T) *azureCloud {
 	}
 	c := &azureCloud{
 		key: key, entra: map[string]bool{}, refresh: map[string]bool{}, access: map[string]string{}, answers: map[string]http.HandlerFunc{},
-		role: "pull,push", trusts: jobSubject, life: 3 * 60 * 60,
+		realm: azureHost, role: "pull,push", trusts: jobSubject, life: 3 * 60 * 60,
 	}
 	c.server = httptest.NewTLSServer(c)
 	t.Cleanup(c.server.Close)
@@ -259,7 +260,7 @@ func (c *azureCloud) registry(w http.ResponseWriter, r *http.Request) {
 	scope, known := c.access[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 	if !known || !strings.HasPrefix(scope, "repository:"+repository+":") || !strings.Contains(scope, needs) || !strings.Contains(c.role, needs) {
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/oauth2/token",service="%s",scope="repository:%s:%s"`,
-			azureHost, azureHost, repository, map[string]string{"pull": "pull", "push": "pull,push"}[needs]))
+			c.realm, azureHost, repository, map[string]string{"pull": "pull", "push": "pull,push"}[needs]))
 		c.bearings = append(c.bearings, r.Method+" 401")
 		acrRefuses(w, http.StatusUnauthorized)
 		return

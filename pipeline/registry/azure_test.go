@@ -310,6 +310,18 @@ func TestAzureOnce(t *testing.T) {
 	}
 }
 
+// TestAzureStaysInAzure: a challenge does not lead what opens the registry elsewhere.
+func TestAzureStaysInAzure(t *testing.T) {
+	t.Parallel()
+	c := newAzureCloud(t)
+	c.realm = "contoso.azurecr.io.example.com"
+	_, _, err := newClient(t, asApplication(c, given(c.jobToken(t, nil)), nil)).Head(t.Context(), azureHost+"/app", "golden")
+	wantError(t, err, registry.CodeAnswer, "contoso.azurecr.io.example.com, which is no registry of Azure")
+	if n := c.count("example.com/oauth2/token"); n > 0 {
+		t.Errorf("%d requests elsewhere", n)
+	}
+}
+
 // TestAzureClouds: each cloud's registries have their cloud's Entra ID, unless the environment names another.
 func TestAzureClouds(t *testing.T) {
 	t.Parallel()

@@ -57,6 +57,9 @@ func (a *author) fetchTokenFor(ctx context.Context, credential authn.AuthConfig,
 	if err != nil {
 		return nil, answerError("signing in to", host, "%w", err)
 	}
+	if a.credentials.azure.leaves(host, credential.IdentityToken, realm.Host) {
+		return nil, answerError("signing in to", host, "its token service is at %s, which is no registry of Azure", quoted(realm.Host))
+	}
 	var resp *http.Response
 	if credential.IdentityToken != "" {
 		resp, err = a.post(ctx, realm, asked.parameters["service"], scopes, credential.IdentityToken)
