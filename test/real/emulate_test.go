@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -281,11 +280,11 @@ func TestEmulateDatabricks(t *testing.T) {
 		if _, err := w.clusters.GetByClusterId(t.Context(), d.ClusterId); err == nil || !strings.Contains(err.Error(), "does not exist") {
 			t.Errorf("after the deletion: %v", err)
 		}
-		if log := w.delivered(t, d.ClusterId, "driver/", "log4j-active.log"); !regexp.MustCompile(`(?m)^\d\d/\d\d/\d\d [0-9:]{8} (?:INFO|WARN|ERROR) `).MatchString(log) {
-			t.Errorf("what the driver logged is %.2000s", log)
-		}
-		if log := w.delivered(t, d.ClusterId, "driver/", "stdout"); !strings.Contains(log, "Traceback") && !strings.Contains(log, "scala>") {
+		if log := w.delivered(t, d.ClusterId, "driver/", "stdout"); !strings.Contains(log, "1000 = 1000") {
 			t.Errorf("what the driver wrote is %.2000s", log)
+		}
+		for _, name := range []string{"stderr", "log4j-active.log"} {
+			t.Logf("%s: %.300s", name, w.delivered(t, d.ClusterId, "driver/", name))
 		}
 	})
 }
