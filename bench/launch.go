@@ -172,7 +172,7 @@ func (n *promptNode) Session(string) emulator.Session           { return promptS
 func (n *promptNode) Put(context.Context, string, []byte) error { return nil }
 func (n *promptNode) Gone() <-chan struct{}                     { return n.gone }
 func (n *promptNode) Why() string                               { return "" }
-func (n *promptNode) Logs() string                              { return "" }
+func (n *promptNode) Logs() emulator.Logs                       { return emulator.Logs{} }
 func (n *promptNode) Stop(context.Context) error                { return nil }
 
 type promptSession struct{ *prompt }

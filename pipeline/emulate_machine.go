@@ -89,7 +89,11 @@ func (m *emulatorMachine) start(ctx context.Context, l emulator.Launch, work str
 		state := cluster.State()
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		err = errors.Join(launchFailed(err, results(state.Scripts, l), l), cluster.Terminate(stopping))
+		why := launchFailed(err, results(state.Scripts, l), l)
+		if e := (*emulator.Ended)(nil); errors.As(why, &e) {
+			e.Logs = driverLogs(stopping, cluster)
+		}
+		err = errors.Join(why, cluster.Terminate(stopping))
 	}
 	return nil, err
 }
@@ -215,15 +219,7 @@ func (n *emulatedNode) Why() string {
 }
 
 // Logs is what the container has written.
-func (n *emulatedNode) Logs() string {
-	log, err := n.Talker.Logs(context.Background())
-	if err != nil {
-		return err.Error()
-	}
-	defer log.Close()
-	text, _ := io.ReadAll(log)
-	return secret.Redact(string(text))
-}
+func (n *emulatedNode) Logs() emulator.Logs { return driverLogs(context.Background(), n.Talker) }
 
 // Stop takes the container down.
 func (n *emulatedNode) Stop(ctx context.Context) error {

@@ -11,6 +11,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // Target is a place where a cluster can be launched.
@@ -36,6 +38,15 @@ type Cluster interface {
 	State() State
 	// Terminate ends everything that the launch made. It may be called again, and after a failure.
 	Terminate(ctx context.Context) error
+}
+
+// Deliverer is a cluster whose processes write where nobody looks on: what they wrote is delivered to a storage, and all of
+// it only after the end.
+type Deliverer interface {
+	Cluster
+	// Delivered is what was delivered, bounded by the target, with a line that says what cannot be read; nil: nothing is to
+	// be delivered. It is asked for after Terminate. Where the launch did not pass, it waits a little for what is on its way.
+	Delivered(ctx context.Context, ended verdict.Verdict) io.ReadCloser
 }
 
 // State is what a target knows of its cluster.

@@ -61,6 +61,9 @@ func Run(ctx context.Context, target Target, spec Spec) (*Result, error) {
 		result.takeDown(ctx, cluster)
 	}
 	result.conclude(ctx, err, up, left, cluster, spec)
+	if late, ok := cluster.(Deliverer); ok && ctx.Err() == nil { // whoever interrupts does not wait
+		result.readDelivered(ctx, late, spec.LogPath)
+	}
 	result.Finished = time.Now()
 	return result, context.Cause(ctx)
 }
@@ -139,15 +142,44 @@ func (r *Result) copyLog(ctx context.Context, cluster Cluster, path string) erro
 		return err
 	}
 	defer log.Close()
+	tail, err := keepLog(log, path, os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	r.LogTail, r.LogPath = tail, path
+	return nil
+}
+
+// readDelivered puts what was delivered after the end below the rest of the log. What passed has told enough of itself for
+// people to see: then only the file has it. It is never a verdict.
+func (r *Result) readDelivered(ctx context.Context, cluster Deliverer, path string) {
+	log := cluster.Delivered(ctx, r.Verdict)
+	if log == nil {
+		return
+	}
+	defer log.Close()
+	tail, err := keepLog(log, path, os.O_APPEND)
+	if err != nil {
+		r.note("the delivered logs cannot be kept: %v", err)
+		return
+	}
+	r.LogPath = path
+	if r.Verdict != verdict.Pass {
+		r.LogTail += tail
+	}
+}
+
+// keepLog writes a log to a file, if there is one, without the secrets in it, and returns its end.
+func keepLog(log io.Reader, path string, mode int) (string, error) {
 	tail := &Tail{Most: shownTail}
 	to := io.Writer(tail)
 	if path != "" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
+			return "", err
 		}
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|mode, 0o600)
 		if err != nil {
-			return err
+			return "", err
 		}
 		defer file.Close()
 		clean := &redacted{to: file}
@@ -155,11 +187,9 @@ func (r *Result) copyLog(ctx context.Context, cluster Cluster, path string) erro
 		to = io.MultiWriter(clean, tail)
 	}
 	if _, err := io.Copy(to, io.LimitReader(log, logLimit)); err != nil {
-		return err
+		return "", err
 	}
-	r.LogTail = secret.Redact(tail.String())
-	r.LogPath = path
-	return nil
+	return secret.Redact(tail.String()), nil
 }
 
 func (r *Result) takeDown(ctx context.Context, cluster Cluster) {

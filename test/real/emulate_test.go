@@ -101,6 +101,7 @@ func single(image string) compute.CreateCluster {
 	return compute.CreateCluster{
 		ClusterName: "test", SparkVersion: "16.4.x-scala2.12", NodeTypeId: "m5d.large", Kind: compute.KindClassicPreview, IsSingleNode: true,
 		DataSecurityMode: compute.DataSecurityModeSingleUser, AutoterminationMinutes: 30, DockerImage: &compute.DockerImage{Url: image},
+		ClusterLogConf: &compute.ClusterLogConf{Dbfs: &compute.DbfsStorageInfo{Destination: "dbfs:/logs"}},
 	}
 }
 
@@ -113,6 +114,27 @@ func (w *workspace) launch(t *testing.T, c compute.CreateCluster) (*compute.Clus
 		t.Fatal(err)
 	}
 	return wait.GetWithTimeout(5 * time.Minute)
+}
+
+// delivered waits for a log of a cluster, in the folder or one below it.
+func (w *workspace) delivered(t *testing.T, id, folder, ending string) string {
+	t.Helper()
+	dbfs := files.NewDbfs(w.api)
+	for range 100 {
+		found, _ := dbfs.RecursiveList(t.Context(), "/logs/"+id+"/"+folder)
+		for _, log := range found {
+			if strings.HasSuffix(log.Path, ending) {
+				text, err := dbfs.ReadFile(t.Context(), log.Path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(text)
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("no log %s*%s of %s was delivered", folder, ending, id)
+	return ""
 }
 
 // privateRegistry is one that hands out nothing without the password.
@@ -205,6 +227,9 @@ func TestEmulateDatabricks(t *testing.T) {
 					t.Fatalf("%d events, %v", len(events), err)
 				}
 				s := events[0].Details.InitScripts.Cluster
+				if log := w.delivered(t, found[0].ClusterId, "init_scripts/", "_01_wrong.sh.stderr.log"); !strings.Contains(log, "nothing to be done") {
+					t.Errorf("the script's log is %q", log)
+				}
 				if len(s) != 3 || s[0].Status != "SUCCEEDED" || s[1].Status != "FAILED_EXECUTION" || !strings.Contains(s[1].Stderr, "nothing to be done") || s[2].Status != "NOT_EXECUTED" {
 					t.Errorf("scripts %+v", s)
 				}
@@ -254,6 +279,12 @@ func TestEmulateDatabricks(t *testing.T) {
 		}
 		if _, err := w.clusters.GetByClusterId(t.Context(), d.ClusterId); err == nil || !strings.Contains(err.Error(), "does not exist") {
 			t.Errorf("after the deletion: %v", err)
+		}
+		if log := w.delivered(t, d.ClusterId, "driver/", "stdout"); !strings.Contains(log, "1000 = 1000") {
+			t.Errorf("what the driver wrote is %.2000s", log)
+		}
+		for _, name := range []string{"stderr", "log4j-active.log"} {
+			t.Logf("%s: %.300s", name, w.delivered(t, d.ClusterId, "driver/", name))
 		}
 	})
 }

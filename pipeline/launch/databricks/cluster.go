@@ -52,6 +52,7 @@ type cluster struct {
 	running  time.Time
 	pulled   string // the image's digest as pulled; empty: unknown
 	deleted  bool
+	down     time.Time // when its deletion was asked for
 }
 
 func newCluster(ctx context.Context, t *Target, space *workspace, made *plan, spec launch.Spec, url imageURL) *cluster {
@@ -89,6 +90,12 @@ func (c *cluster) event(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.events = append(c.events, launch.Event{At: time.Now(), Text: foreign.Short(fmt.Sprintf(format, args...), 500)})
+}
+
+func (c *cluster) downNow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.down = time.Now()
 }
 
 func (c *cluster) takenEvents() []launch.Event {
@@ -214,6 +221,7 @@ func (c *cluster) end(ctx context.Context) error {
 	default:
 		c.destroyContexts(ctx)
 	}
+	c.downNow()
 	if err := c.space.remove(ctx, id); err != nil {
 		return c.notDeleted(&stays{id, err})
 	}

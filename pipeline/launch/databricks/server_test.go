@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 const testToken = "dapi-test-token-0123456789abcdef"
@@ -27,7 +28,9 @@ type server struct {
 	conf      map[string]any
 	policies  map[string]map[string]any
 	pools     map[string]map[string]any
-	files     map[string]string // of the workspace, by path
+	files     map[string]string    // of the workspace, by path
+	written   map[string]time.Time // when they were; not named: long ago
+	rangeless bool                 // volumes' files come as a whole, whatever part is asked for
 	clusters  map[string]*madeCluster
 	order     []string
 	states    [][]string                         // of the clusters to come, one list each; the last one repeats
@@ -94,7 +97,7 @@ func newServer(t *testing.T) *server {
 			node("m6gd.large", 2, 8<<10, 0, 1, true), node("m5.large", 2, 8<<10, 0, 0, false), node("m5d.large", 2, 8<<10, 0, 1, false),
 			node("i3.xlarge", 4, 31232, 0, 1, false), node("g5.xlarge", 4, 16<<10, 1, 1, false),
 		},
-		conf: map[string]any{"enableDcs": "true"}, policies: map[string]map[string]any{}, pools: map[string]map[string]any{}, files: map[string]string{},
+		conf: map[string]any{"enableDcs": "true"}, policies: map[string]map[string]any{}, pools: map[string]map[string]any{}, files: map[string]string{}, written: map[string]time.Time{},
 		clusters: map[string]*madeCluster{}, contexts: map[string]*madeContext{}, scripts: map[string][]answer{},
 		events: []map[string]any{{"type": "CREATING"}, {"type": "RUNNING"}},
 	}
@@ -163,15 +166,21 @@ func (s *server) usual(w http.ResponseWriter, r *http.Request) {
 		q := s.query(r, "path", "format")
 		s.file(w, "/Workspace"+q.Get("path"), "content")
 	case path == "/api/2.0/dbfs/read":
-		q := s.query(r, "path", "offset", "length")
-		s.file(w, "dbfs:"+q.Get("path"), "data")
+		s.block(w, s.query(r, "path", "offset", "length"))
+	case path == "/api/2.0/dbfs/list":
+		s.dbfsFolder(w, s.query(r, "path").Get("path"))
 	case strings.HasPrefix(path, "/api/2.0/fs/files/"):
 		text, there := s.files[strings.TrimPrefix(path, "/api/2.0/fs/files")]
 		if !there {
 			write(w, http.StatusNotFound, map[string]any{"error_code": "NOT_FOUND", "message": "The file being accessed is not found."})
 			return
 		}
-		_, _ = io.WriteString(w, text)
+		if s.rangeless {
+			r.Header.Del("Range")
+		}
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(text))
+	case strings.HasPrefix(path, "/api/2.0/fs/directories/"):
+		s.volumeFolder(w, strings.TrimPrefix(path, "/api/2.0/fs/directories"), s.query(r, "page_token").Get("page_token"))
 	case strings.HasPrefix(path, "/api/2.1/clusters/"):
 		s.cluster(w, r, strings.TrimPrefix(path, "/api/2.1/clusters/"))
 	case strings.HasPrefix(path, "/api/1.2/"):

@@ -91,7 +91,9 @@ func (n *fakeNode) Session(language string) Session {
 }
 func (n *fakeNode) Gone() <-chan struct{} { return n.gone }
 func (n *fakeNode) Why() string           { return "the memory limit killed it" }
-func (n *fakeNode) Logs() string          { return "the driver's log\n" }
+func (n *fakeNode) Logs() Logs {
+	return Logs{Stdout: "the driver's log\n", Stderr: "a warning\n", Log4j: "25/11/22 00:00:00 INFO SparkContext: up\n"}
+}
 
 func (n *fakeNode) Put(_ context.Context, path string, body []byte) error {
 	n.mu.Lock()

@@ -3,6 +3,7 @@ package emulator
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,6 +18,8 @@ type life struct {
 	again  bool  // it is a restart: a new life follows
 	synced int64 // the serial number of the last uploaded file that the node has
 	over   chan struct{}
+
+	scripts []ScriptResult // that have run
 }
 
 // begin starts a life of the cluster; the lock is held.
@@ -72,15 +75,18 @@ func (s *Server) live(ctx context.Context, c *cluster, l *life, next Next, launc
 	node, err := s.bringUp(ctx, c, next, launch, unresolved)
 	if err == nil {
 		s.up(c, l, node)
-		err = s.watch(ctx, c, node, next)
+		err = s.watch(ctx, c, l, node, next)
 	}
 	if ctx.Err() == nil || l.unasked(s) { // it ends by itself
 		s.fallen(c, l, err)
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
+	if ended := (*Ended)(nil); node == nil && unresolved == nil && errors.As(err, &ended) && (ended.Logs != Logs{} || len(ended.Scripts) > 0) {
+		s.deliver(c, l, ended.Logs)
+	}
 	if node != nil {
-		s.deliver(c, node.Logs())
+		s.deliver(c, l, node.Logs())
 		if err := node.Stop(stopping); err != nil && s.options.Log != nil {
 			s.options.Log(fmt.Sprintf("stopping the cluster %s: %v", c.id, err))
 		}

@@ -65,6 +65,8 @@ type Ended struct {
 	Type       string            // CLIENT_ERROR, CLOUD_FAILURE, SERVICE_FAULT, SUCCESS
 	Parameters map[string]string // what helps stands in databricks_error_message
 	Scripts    []ScriptResult    // that were run, the failed one last
+	// Logs is what a driver wrote that did not come up.
+	Logs Logs
 	// Driver says that the driver did not come up, or went, and is not to blame on the container.
 	Driver bool
 
@@ -86,11 +88,14 @@ type Node interface {
 	// Gone is closed when the driver is lost; Why then says how.
 	Gone() <-chan struct{}
 	Why() string
-	// Logs is what the driver has written, bounded.
-	Logs() string
+	// Logs is what the driver has written.
+	Logs() Logs
 	// Stop takes everything down. It may be called again.
 	Stop(ctx context.Context) error
 }
+
+// Logs is what a driver has written, bounded, in the files that the platform keeps it in.
+type Logs struct{ Stdout, Stderr, Log4j string }
 
 // Session keeps the state of one execution context between its commands, which come one after the other.
 type Session interface {

@@ -52,6 +52,9 @@ func (s *Server) tell(c *cluster, p Progress) {
 		c.event("INIT_SCRIPTS_STARTED", eventDetails{InitScripts: c.scripts(nil)})
 	case Driving:
 		c.message = "Starting the driver"
+		if c.life != nil {
+			c.life.scripts = p.Scripts
+		}
 		if len(p.Scripts) > 0 {
 			c.event("INIT_SCRIPTS_FINISHED", eventDetails{InitScripts: c.scripts(p.Scripts)})
 		}
@@ -73,10 +76,14 @@ func (s *Server) up(c *cluster, l *life, node Node) {
 }
 
 // watch waits for the end of a cluster that runs: asked for, by itself, as it was told, or for want of use.
-func (s *Server) watch(ctx context.Context, c *cluster, node Node, next Next) error {
+func (s *Server) watch(ctx context.Context, c *cluster, l *life, node Node, next Next) error {
 	var gone <-chan struct{}
+	var deliver <-chan time.Time
 	if node != nil {
 		gone = node.Gone()
+		often := time.NewTicker(deliveredEvery * s.inMinute)
+		defer often.Stop()
+		deliver = often.C
 	}
 	var told, lost <-chan time.Time
 	if next.End != nil {
@@ -95,6 +102,8 @@ func (s *Server) watch(ctx context.Context, c *cluster, node Node, next Next) er
 			return s.unreachable(c, node.Why())
 		case <-lost:
 			return s.unreachable(c, "The driver node does not answer any more")
+		case <-deliver:
+			s.deliver(c, l, node.Logs())
 		case <-told:
 			return next.End.ended()
 		case <-idle.C:
@@ -144,6 +153,7 @@ func (s *Server) fallen(c *cluster, l *life, err error) {
 	switch {
 	case ended == nil:
 	case len(ended.Scripts) > 0:
+		l.scripts = ended.Scripts
 		c.event("INIT_SCRIPTS_FINISHED", eventDetails{InitScripts: c.scripts(ended.Scripts)})
 	case len(ended.events) > 0:
 		for _, e := range ended.events {

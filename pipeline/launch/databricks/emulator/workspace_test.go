@@ -269,8 +269,13 @@ func TestInitScripts(t *testing.T) {
 	if _, err := b.clusters.DeleteByClusterIdAndWait(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := d.ReadFile(t.Context(), "/logs/"+id+"/driver/stdout"); err != nil || string(got) != "the driver's log\n" {
-		t.Errorf("log %q, %v", got, err)
+	for name, want := range map[string]string{"stdout": "the driver's log\n", "stderr": "a warning\n", "log4j-active.log": "25/11/22 00:00:00 INFO SparkContext: up\n"} {
+		if got, err := d.ReadFile(t.Context(), "/logs/"+id+"/driver/"+name); err != nil || string(got) != want {
+			t.Errorf("%s %q, %v", name, got, err)
+		}
+	}
+	if logs, err := d.ListAll(t.Context(), sdkfiles.ListDbfsRequest{Path: "/logs/" + id + "/init_scripts/" + id + "_10_0_0_1"}); err != nil || len(logs) != 2*len(scripts) {
+		t.Errorf("logs of init scripts %+v, %v", logs, err)
 	}
 
 	b.machine.failAt = 2
@@ -280,6 +285,16 @@ func TestInitScripts(t *testing.T) {
 	}
 	if got := strings.Join(states(id), " "); got != "SUCCEEDED FAILED_EXECUTION NOT_EXECUTED NOT_EXECUTED NOT_EXECUTED" {
 		t.Errorf("scripts %s", got)
+	}
+	logs, err := d.ListAll(t.Context(), sdkfiles.ListDbfsRequest{Path: "/logs/" + id + "/init_scripts/" + id + "_10_0_0_1"})
+	if err != nil || len(logs) != 4 || !strings.HasSuffix(logs[2].Path, "_01_b.sh.stderr.log") {
+		t.Fatalf("logs of init scripts %+v, %v", logs, err)
+	}
+	if got, err := d.ReadFile(t.Context(), logs[2].Path); err != nil || string(got) != "no such setting: colour" {
+		t.Errorf("the failed one's log %q, %v", got, err)
+	}
+	if _, err := d.GetStatusByPath(t.Context(), "/logs/"+id+"/driver"); !errors.Is(err, apierr.ErrNotFound) {
+		t.Errorf("logs of a driver that was never begun: %v", err)
 	}
 	if err := w.Delete(t.Context(), workspace.Delete{Path: "/Users/me/a.sh"}); err != nil {
 		t.Fatal(err)
