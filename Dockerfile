@@ -4,7 +4,7 @@
 # job is given. With --user 0 and --privileged the embedded engine works as well.
 #
 # Named contexts take the place of what it would fetch or compile:
-#   program                a folder with the file hallmark, made before: nothing is compiled then
+#   program                a folder with the file hallmark, made before, and a release's SHA256SUMS: nothing is compiled then
 #   debian:bookworm-slim   another base image
 # Both tags below move, for the sake of Debian's and Go's mended faults. What a build took, its provenance names by digest.
 ARG GO=golang:1.26-bookworm
@@ -41,6 +41,8 @@ git config --system --add safe.directory '*'
 rm -rf /var/log/* /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old /etc/*- /tmp/* /var/tmp/*
 SHELL
 COPY --from=program --chmod=0755 hallmark /usr/local/bin/hallmark
+# Of a release: the checksums of all its programs, which the image's signature vouches for. The pattern allows for none.
+COPY --from=program SHA256SUM[S] /usr/share/hallmark/
 ENV HOME=/home/hallmark LANG=C.UTF-8
 LABEL org.opencontainers.image.title="hallmark" \
       org.opencontainers.image.description="Build, check, scan, sign, stage, launch and promote container images" \

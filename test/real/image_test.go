@@ -20,6 +20,9 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline"
 )
 
+// sums stand for the checksums of a release's programs.
+const sums = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef  hallmark-linux-amd64.gz\n"
+
 // The Dockerfile at the top, built, checked, scanned and launched by the program that is put into it, with the
 // configuration of a release. Its launch runs `hallmark version` in it, as the user that the image names.
 func TestOwnImage(t *testing.T) {
@@ -39,6 +42,9 @@ func TestOwnImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "hallmark"), body, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "SHA256SUMS"), []byte(sums), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	inputs := []string{
@@ -105,6 +111,9 @@ func inJobs(t *testing.T, h home, inputs []string) {
 				t.Errorf("made %s with %s, want %s with %s", built.Digest, built.Engine, here.Digest, job.engine)
 			}
 		})
+	}
+	if code, said := docker.job(t, container{Image: "hallmark:own", Cmd: []string{"cat", "/usr/share/hallmark/SHA256SUMS"}}); code != 0 || strings.TrimSpace(said) != strings.TrimSpace(sums) {
+		t.Errorf("the release's checksums: exit code %d, %q", code, said)
 	}
 	t.Run("the whole sentence, with what is inside", func(t *testing.T) {
 		c := container{Image: "hallmark:own", User: "0", Env: []string{"HALLMARK_SCAN_DATABASE_FROM=demo"}}
