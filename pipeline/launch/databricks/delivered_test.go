@@ -38,6 +38,9 @@ func logOf(t *testing.T, s *server, to string) (*launch.Result, string) {
 	t.Helper()
 	o, spec := s.options(), testSpec(python("1", "100"))
 	o.LogDelivery, spec.LogPath = to, filepath.Join(t.TempDir(), "launch.log")
+	if strings.HasPrefix(to, "s3:") {
+		o.LogRegion = "eu-west-1"
+	}
 	result := run(t, o, spec)
 	text, err := os.ReadFile(spec.LogPath)
 	if err != nil {
