@@ -8,6 +8,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
 	"github.com/hallmark-ci/hallmark/pipeline/launch/sandbox/inside"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // before is how much earlier than a deadline the helper gives up, so that its report still arrives.
@@ -21,7 +22,8 @@ func (c *cluster) Probe(ctx context.Context, probe launch.Probe) (launch.Output,
 	within := left(ctx, probe.Timeout)
 	if probe.Kind == launch.HTTP {
 		report, _, err := c.ask(ctx, probe.Name, inside.GetArgs(within, probe.URL(), probe.Status, probe.Contains, probe.Matches))
-		return launch.Output{Text: report.Body, Status: report.Status, Trouble: report.Error}, c.afterProbe(err)
+		out, err := heard(launch.Output{Text: report.Body, Status: report.Status, Trouble: report.Error}, err, probe)
+		return out, c.afterProbe(err)
 	}
 	run := launch.ExecFor(c.spec.Profile, c.lookup, c.place(probe))
 	command := run.Args
@@ -36,10 +38,25 @@ func (c *cluster) Probe(ctx context.Context, probe launch.Probe) (launch.Output,
 	if report.Error != "" {
 		out.Text += report.Error + "\n"
 	}
+	out, err = heard(out, err, probe)
 	if err == nil && report.TimedOut {
 		err = context.DeadlineExceeded
 	}
 	return out, c.afterProbe(err)
+}
+
+// heard turns the silence of the helper into what it is. It gives up by itself before the deadline, and says so: where
+// nothing came, it did not get to run, or not far, and that is nobody's fault but the machine's.
+func heard(out launch.Output, err error, probe launch.Probe) (launch.Output, error) {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return out, err
+	}
+	out.Fault = &launch.Error{
+		Verdict: verdict.Inconclusive, Code: launch.CodeEngine,
+		Reason: fmt.Sprintf("whoever asks for %s inside the container did not come to an answer within %s, not even to giving up", probe.Name, probe.Timeout),
+		Remedy: "See how busy this machine is, and run again; or give the probe a longer timeout",
+	}
+	return out, nil
 }
 
 // afterProbe prefers the container's death to what a probe says of it.
