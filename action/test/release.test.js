@@ -71,7 +71,13 @@ test('what scripts/release writes is what the launcher of that commit fetches', 
   assert.throws(() => release('check', 'v2.0.0'), /does not say whether v2\.0\.0 exists/);
 
   assert.throws(() => release('seal', '1.2.3'), /no version such as v1\.2\.3/);
+  const bills = [releases.platform().asset, 'hallmark-other-arm64.gz'].map((asset) => asset.replace(/\.gz$/, '.cdx.json'));
+  written(`dist/${bills[0]}`, '{}');
+  assert.throws(() => release('seal', 'v2.0.0'), /dist holds no hallmark-other-arm64\.cdx\.json/);
+  written(`dist/${bills[1]}`, '{}');
   release('seal', 'v2.0.0');
+  const summed = fs.readFileSync(path.join(repository, 'dist/SHA256SUMS'), 'utf8').trim().split('\n').map((line) => line.split('  ')[1]);
+  assert.deepEqual(summed.sort(), [releases.platform().asset, 'hallmark-other-arm64.gz', ...bills].sort());
   release('commit', 'v2.0.0');
   assert.equal(git('rev-parse', 'v2.0.0^{commit}'), git('rev-parse', 'HEAD'));
   const users = fs.readFileSync(path.join(repository, '.github/workflows/promote.yml'), 'utf8');
