@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func (r *run) conclude(rep *report.Report, err error) {
 	if rep.Verdict == verdict.Inconclusive && rep.ExitCode == verdict.ExitInconclusive && rep.Next == "" {
 		rep.Next = "Run again: what is signed already is not repeated"
 	}
-	if rep.StagingTag != "" {
+	if len(rep.Evidence) > 0 {
 		rep.VerifyCommand = r.verifyCommand(rep)
 	}
 }
@@ -84,7 +85,7 @@ func (r *run) passed(rep *report.Report) (headline, next string) {
 
 // verifyCommand is what to type to check what this run left in the registry.
 func (r *run) verifyCommand(rep *report.Report) string {
-	ref := rep.StagingTag
+	ref := cmp.Or(rep.StagingTag, rep.Subject.String())
 	if rep.Verdict == verdict.Pass && len(rep.Golden) > 0 {
 		ref = rep.Golden[0].Ref
 	}
@@ -140,7 +141,7 @@ func listed(kinds []config.EvidenceKind) string {
 // write leaves the report in the run's folder as HTML, Markdown and JSON.
 func (r *run) write(rep *report.Report) error {
 	folder := r.home.run(r.id)
-	if rep.StagingTag != "" && !r.cfg.Sign.Key.Keyless() {
+	if len(rep.Evidence) > 0 && !r.cfg.Sign.Key.Keyless() {
 		// Whoever verifies needs the public key; without a key file this is the only place where it is.
 		public, err := r.key.public()
 		if err == nil {

@@ -56,6 +56,7 @@ func (r *run) sentence(ctx context.Context) error {
 		return err
 	}
 	if err := gate(assay.checked.findings, assay.scanned.findings); err != nil {
+		r.reject(ctx, candidate, assay, standing) // signed beside the digest; of the image nothing is published
 		return err
 	}
 	staged, err := r.stage(ctx, candidate, assay, standing) // manifest, signature, evidence; then the staging tag

@@ -59,11 +59,11 @@ func (r *run) scan(ctx context.Context, c candidate, contents func() (*image.Con
 		found.findings = result.Findings
 		r.book.write(func(rep *report.Report) { rep.Scan.Packages = result.Packages })
 		r.book.findings(result.Findings)
+		// The check is seldom done by now, and would not miss the processor that this takes.
+		found.state = soon(func() ([]evidence.Statement, error) { return r.scanStatements(c.subject, result, inputs, started) })
 		if err := blocked(result.Findings); err != nil {
 			return outcome{}, stopped{err}
 		}
-		// The check is seldom done by now, and would not miss the processor that this takes.
-		found.state = soon(func() ([]evidence.Statement, error) { return r.scanStatements(c.subject, result, inputs, started) })
 		return did("%s: %s", verdict.Plural(result.Packages, "package"), tally(result.Findings)), nil
 	})
 	return found, withoutGate(err)

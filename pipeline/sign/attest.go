@@ -26,6 +26,9 @@ type AttestOptions struct {
 	As string
 	// Tags stores the statements under cosign's older .att tag too, for clients that know no referrers.
 	Tags bool
+	// Manifest is that of the image where the registry may not have it: a verdict on what is never published. Without it, it is
+	// read from the registry.
+	Manifest registry.Manifest
 	// Limits bound what is read to see what stands already.
 	Limits Limits
 }
@@ -42,7 +45,7 @@ func (s *Signer) Attest(ctx context.Context, c *registry.Client, statement evide
 	return s.AttestAll(ctx, c, statement.Subject, []evidence.Statement{statement}, o)
 }
 
-// AttestAll signs statements about the image at, which lies in the registry already, and stores them beside it: all
+// AttestAll signs statements about the image at, which lies in the registry already (or see Manifest), and stores them beside it: all
 // uploads at once, and one change to the list of referrers where the registry does not keep it itself.
 func (s *Signer) AttestAll(ctx context.Context, c *registry.Client, at subject.Subject, statements []evidence.Statement, o AttestOptions) (err error) {
 	if o.Tags && s.keyless != nil {
@@ -65,7 +68,7 @@ func (s *Signer) AttestAll(ctx context.Context, c *registry.Client, at subject.S
 		}
 		statements = append([]evidence.Statement{signature}, statements...)
 	}
-	work := &attesting{Signer: s, client: c, at: at, limits: limits, tags: o.Tags}
+	work := &attesting{Signer: s, client: c, at: at, image: o.Manifest, limits: limits, tags: o.Tags}
 	if err := work.prepare(ctx, statements); err != nil {
 		return err
 	}
@@ -95,6 +98,7 @@ type attesting struct {
 	*Signer
 	client *registry.Client
 	at     subject.Subject
+	image  registry.Manifest // empty: it is in the registry
 	limits Limits
 	tags   bool
 
@@ -112,7 +116,7 @@ type artifactPut struct {
 
 // prepare signs what does not stand yet.
 func (a *attesting) prepare(ctx context.Context, statements []evidence.Statement) error {
-	manifest, err := a.client.Manifest(ctx, a.at)
+	manifest, err := a.manifest(ctx)
 	if err != nil {
 		return err
 	}
@@ -152,6 +156,17 @@ func (a *attesting) prepare(ctx context.Context, statements []evidence.Statement
 		}
 	}
 	return nil
+}
+
+// manifest is what the artifacts refer to.
+func (a *attesting) manifest(ctx context.Context) (registry.Manifest, error) {
+	if len(a.image.Bytes) == 0 {
+		return a.client.Manifest(ctx, a.at)
+	}
+	if got := a.image.Digest(); got != a.at.Digest {
+		return registry.Manifest{}, fmt.Errorf("attesting %s: the manifest that was given has the digest %s", a.at, got)
+	}
+	return a.image, nil
 }
 
 // prepared is what is to be stored of one statement: nothing where all of it stands.

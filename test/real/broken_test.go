@@ -70,6 +70,12 @@ func (s *sparkImage) broken(t *testing.T) {
 			if golden := verify(t, s.home, "spark:golden", 0); golden.Subject != s.first.report.Subject {
 				t.Errorf("golden is %s, and was %s", golden.Subject, s.first.report.Subject)
 			}
+			if kind, early := map[string]string{"check": "check", "scan": "vulnerabilities"}[want.gate]; early {
+				told := verify(t, s.home, o.report.Subject.String(), 1) // nobody can pull it, and why is signed all the same
+				if !slices.ContainsFunc(told.Evidence, func(e report.Evidence) bool { return e.Kind == kind && e.Verdict == verdict.Fail }) {
+					t.Errorf("no signed %s says fail: %+v", kind, told.Evidence)
+				}
+			}
 			if want.gate == "launch" {
 				staged := verify(t, s.home, o.report.StagingTag, 1)
 				if len(staged.Missing) == 0 || staged.Next == "" {

@@ -1,0 +1,92 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/evidence"
+	"github.com/hallmark-ci/hallmark/pipeline/progress"
+	"github.com/hallmark-ci/hallmark/pipeline/registry"
+	"github.com/hallmark-ci/hallmark/pipeline/sign"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// rejectWait is how long a stopped run takes at most to leave its verdict in the registry: it is known already.
+const rejectWait = time.Minute
+
+// reject signs what the gates found, beside the digest that they have stopped. Nothing of the image is published for that:
+// what refers to a manifest may be stored before it, or without it (OCI distribution specification 1.1, "Pushing Manifests
+// with Subject"). That a verdict cannot be signed does not change it.
+func (r *run) reject(ctx context.Context, c candidate, found assay, standing standing) {
+	if !r.signs() || ctx.Err() != nil {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, rejectWait)
+	defer cancel()
+	if err := r.testifyRejection(bounded, c, found, standing); err != nil && ctx.Err() == nil {
+		progress.From(ctx).Warnf("Why the image was stopped could not be signed: %v", err)
+	}
+}
+
+func (r *run) testifyRejection(ctx context.Context, c candidate, found assay, standing standing) error {
+	published := standing.present
+	if !published { // an earlier run may have stopped it, too
+		trust, err := r.trust(ctx)
+		if err != nil {
+			return err
+		}
+		before, err := sign.Verify(ctx, r.registry, c.subject, trust.policy(r.fresh()))
+		if err != nil {
+			return err
+		}
+		standing.evidence = before.Evidence
+	}
+	manifest, err := registry.ManifestOf(c.image)
+	if err != nil {
+		return err
+	}
+	statements, err := r.statements(c, found, standing)
+	if err != nil {
+		return err
+	}
+	statements = slices.DeleteFunc(statements, standing.says)
+	if len(statements) > 0 {
+		signer, err := r.key.get()
+		if err != nil {
+			return err
+		}
+		// Without the tags of cosign's older form: there is no image that they would stand beside.
+		if err := signer.AttestAll(ctx, r.registry, c.subject, statements, sign.AttestOptions{Manifest: manifest}); err != nil {
+			return err
+		}
+		r.book.signed(signer, false, statements)
+	}
+	where := "Why the image was stopped is signed beside its digest in " + c.subject.Repository
+	if !published {
+		where += "; the image itself was not pushed"
+	}
+	r.book.note(where + ".")
+	return nil
+}
+
+// says reports whether the last that stands about a gate is the same verdict on the same inputs.
+func (s standing) says(statement evidence.Statement) bool {
+	summary, err := evidence.Summarize(statement)
+	if err != nil {
+		return false
+	}
+	last, found := s.last(summary.Kind, summary.Slot)
+	return found && last.Summary.Inputs == summary.Inputs && last.Summary.Verdict == summary.Verdict
+}
+
+// last is the newest evidence of a kind, whatever it was made from.
+func (s standing) last(kind evidence.Kind, slot string) (evidence.Verified, bool) {
+	return evidence.Newest(s.evidence, func(v evidence.Verified) bool { return v.Summary.Kind == kind && v.Summary.Slot == slot })
+}
+
+// refuted says whether the last word about a gate is that the image fails.
+func (s standing) refuted(kind evidence.Kind, slot string) bool {
+	last, found := s.last(kind, slot)
+	return found && last.Summary.Verdict == verdict.Fail
+}

@@ -1,0 +1,156 @@
+package pipeline
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/random"
+
+	"github.com/hallmark-ci/hallmark/pipeline/build"
+	"github.com/hallmark-ci/hallmark/pipeline/check"
+	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/evidence"
+	own "github.com/hallmark-ci/hallmark/pipeline/registry"
+	"github.com/hallmark-ci/hallmark/pipeline/sign"
+	"github.com/hallmark-ci/hallmark/pipeline/subject"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+// wanting is a run whose candidate the packs will not have, and the candidate.
+func wanting(t *testing.T, host string) (*run, candidate) {
+	t.Helper()
+	repository := strings.TrimPrefix(host, "http://") + "/team/app"
+	cfg, err := config.Load(t.TempDir(), nil, []string{"image=" + repository, "scan.database.from=demo", "check.packs=[base]"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := own.New(own.Options{RetryWait: time.Millisecond, MaxRetries: 1, RetryFor: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := sign.Ephemeral()
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := random.Image(64, 1) // no system, no user, no labels
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := img.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{
+		book: newBook(nil), surroundings: &surroundings{cfg: cfg, home: Home(t.TempDir()), repository: repository, registry: client, version: "test"},
+		id: "20260101-000000-aaaa", key: opened(signer),
+	}
+	return r, candidate{
+		subject: subject.Subject{Repository: repository, Digest: digest.String()}, image: img, made: &build.Candidate{Dockerfile: cfg.Build.Dockerfile},
+		known: check.BuildFacts{Bases: []check.Base{}, Steps: []check.Step{}}, builder: "embedded",
+	}
+}
+
+// A verdict against an image is signed beside its digest, once, where the registry lists referrers and where it does not;
+// and nobody can pull the image for that.
+func TestAVerdictAgainstTheImageIsSigned(t *testing.T) {
+	t.Parallel()
+	for name, backend := range map[string]func(*testing.T) string{"in-process": inProcess, "embedded": embedded} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, c := wanting(t, backend(t))
+			found, err := r.assay(t.Context(), c, standing{})
+			if err != nil || gate(found.checked.findings, found.scanned.findings) == nil {
+				t.Fatalf("the gates let it pass: %v", err)
+			}
+			for range 2 { // the second run has nothing new to say
+				r.reject(t.Context(), c, found, standing{})
+				said := r.said(t, c)
+				if kinds := []evidence.Kind{evidence.KindCheck, evidence.KindProvenance, evidence.KindSBOM, evidence.KindVulnerabilities}; !slices.Equal(kindsOf(said), kinds) {
+					t.Fatalf("signed are %v, want %v; notes %q", kindsOf(said), kinds, r.book.report.Notes)
+				}
+				for _, v := range said {
+					want := map[evidence.Kind]verdict.Verdict{evidence.KindCheck: verdict.Fail, evidence.KindVulnerabilities: verdict.Pass}[v.Summary.Kind]
+					if v.Summary.Verdict != want {
+						t.Errorf("%s says %q, want %q", v.Summary.Kind, v.Summary.Verdict, want)
+					}
+				}
+			}
+			if _, err := r.registry.Manifest(t.Context(), c.subject); !errors.Is(err, own.ErrNotFound) {
+				t.Errorf("the image can be pulled: %v", err)
+			}
+			if notes := r.book.report.Notes; !slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, "was not pushed") }) {
+				t.Errorf("nobody is told: %q", notes)
+			}
+		})
+	}
+}
+
+func (r *run) said(t *testing.T, c candidate) []evidence.Verified {
+	t.Helper()
+	trust, err := r.trust(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := sign.Verify(t.Context(), r.registry, c.subject, trust.policy(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found.Evidence
+}
+
+func kindsOf(all []evidence.Verified) []evidence.Kind {
+	var kinds []evidence.Kind
+	for _, v := range all {
+		kinds = append(kinds, v.Summary.Kind)
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+// A run without the right to sign leaves nothing, and a registry that is gone changes no verdict.
+func TestAVerdictThatCannotBeSigned(t *testing.T) {
+	t.Parallel()
+	r, c := wanting(t, inProcess(t))
+	found, err := r.assay(t.Context(), c, standing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.book.skips = GatesOnly("it is a fork")
+	r.reject(t.Context(), c, found, standing{})
+	if said := r.said(t, c); len(said) > 0 {
+		t.Errorf("a run that may not sign has signed %v", kindsOf(said))
+	}
+
+	r, c = wanting(t, "http://127.0.0.1:1")
+	r.reject(t.Context(), c, found, standing{})
+	if notes, told := r.book.report.Notes, r.book.report.Evidence; len(notes)+len(told) > 0 {
+		t.Errorf("without a registry it claims %q and %v", notes, told)
+	}
+}
+
+// A promotion goes by the newest evidence: to build upon a pass that a failure has overtaken would stop it for ever.
+func TestAnOvertakenPassDoesNotStand(t *testing.T) {
+	t.Parallel()
+	at := func(hour int, inputs string, said verdict.Verdict) evidence.Verified {
+		when := time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC)
+		return evidence.Verified{At: when, Summary: evidence.Summary{Kind: evidence.KindCheck, Inputs: inputs, Verdict: said, At: when}}
+	}
+	for name, c := range map[string]struct {
+		evidence []evidence.Verified
+		stands   bool
+	}{
+		"a pass":                           {[]evidence.Verified{at(1, "a", verdict.Pass)}, true},
+		"overtaken":                        {[]evidence.Verified{at(1, "a", verdict.Pass), at(2, "b", verdict.Fail)}, false},
+		"after a failure":                  {[]evidence.Verified{at(1, "b", verdict.Fail), at(2, "a", verdict.Pass)}, true},
+		"another pass is newer":            {[]evidence.Verified{at(1, "a", verdict.Pass), at(2, "b", verdict.Pass)}, true},
+		"a failure on the very same":       {[]evidence.Verified{at(1, "a", verdict.Fail)}, false},
+		"a failure that a pass came after": {[]evidence.Verified{at(1, "a", verdict.Pass), at(2, "b", verdict.Fail), at(3, "c", verdict.Pass)}, true},
+	} {
+		if _, stands := (standing{evidence: c.evidence}).find(evidence.KindCheck, "", "a"); stands != c.stands {
+			t.Errorf("%s: stands %t", name, stands)
+		}
+	}
+}
