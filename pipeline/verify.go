@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/config"
@@ -97,12 +98,22 @@ func (s *surroundings) verify(ctx context.Context, ref string, trust trust, maxA
 			v.Missing = append(v.Missing, report.Missing{Kind: finding.ID, Reason: finding.Message, Remedy: finding.Remedy})
 		}
 	}
+	// What somebody found against the image weighs more than what nobody has said of it.
+	slices.SortStableFunc(v.Missing, func(a, b report.Missing) int { return weight(a) - weight(b) })
 	v.Headline = fmt.Sprintf("%s holds: signed, with all the evidence that the policy asks for", subject.Short())
 	if v.Verdict == verdict.Fail {
 		v.Headline = fmt.Sprintf("%s does not hold: %s", subject.Short(), v.Missing[0].Reason)
 		v.Next = v.Missing[0].Remedy
 	}
 	return v, found, nil
+}
+
+// weight orders what is missing: that a signed verdict is no pass comes first.
+func weight(m report.Missing) int {
+	if m.Kind == "promotion.verdict" { // the rule of the pack promotion
+		return 0
+	}
+	return 1
 }
 
 // Promote moves the configured golden tags to an image that is in the registry already: a staging tag, or a digest. Its evidence is

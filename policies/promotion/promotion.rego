@@ -97,9 +97,13 @@ deny.verdict contains finding if {
 	not e.verdict in {"pass", ""}
 	finding := {
 		"message": sprintf("the %s%s of %s says %s", [called(kind(e)), on(e), substring(e.at, 0, 10), e.verdict]),
-		"remedy": remedy(kind(e)),
+		"remedy": after(e),
 	}
 }
+
+after(e) := "Mend what it found, and run it again." if e.verdict == "fail"
+
+after(e) := remedy(kind(e)) if e.verdict != "fail"
 
 # A verdict belongs to these: without one they prove nothing.
 deny.verdict contains finding if {

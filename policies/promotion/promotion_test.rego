@@ -40,6 +40,8 @@ params(given, part) := object.union(given, {"params": part})
 
 messages(findings) := {object.get(finding, "message", "") | some finding in findings}
 
+remedies(found) := {f.remedy | some f in found}
+
 test_nothing_is_wrong_with_the_fixture if {
 	found := {name | some name, findings in deny; count(findings) > 0} with input as good
 	found == set()
@@ -83,6 +85,11 @@ test_subject_allows_own_ones if deny.subject == set() with input as good
 test_verdict_denies_fail_and_inconclusive if {
 	messages(deny.verdict) == {"the launch result on sandbox of 2026-03-10 says inconclusive"} with input as with_evidence({"launch": {"verdict": "inconclusive"}})
 	messages(deny.verdict) == {"the check verdict of 2026-03-10 says fail"} with input as with_evidence({"check": {"verdict": "fail"}})
+}
+
+test_verdict_says_what_to_do if {
+	remedies(deny.verdict) == {"Mend what it found, and run it again."} with input as with_evidence({"check": {"verdict": "fail"}})
+	remedies(deny.verdict) == {"Run the check step again."} with input as with_evidence({"check": {"verdict": "inconclusive"}})
 }
 
 test_verdict_denies_none_where_one_belongs if {

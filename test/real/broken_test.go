@@ -75,6 +75,9 @@ func (s *sparkImage) broken(t *testing.T) {
 				if !slices.ContainsFunc(told.Evidence, func(e report.Evidence) bool { return e.Kind == kind && e.Verdict == verdict.Fail }) {
 					t.Errorf("no signed %s says fail: %+v", kind, told.Evidence)
 				}
+				if !strings.Contains(told.Headline, "says fail") || !strings.HasPrefix(told.Next, "Mend what it found") {
+					t.Errorf("of all that is missing it tells first: %s. %s", told.Headline, told.Next)
+				}
 			}
 			if want.gate == "launch" {
 				staged := verify(t, s.home, o.report.StagingTag, 1)
