@@ -61,6 +61,8 @@ type step struct {
 	in    inputs
 	told  teller
 
+	folder  string   // folder or file of the configuration, as config.Load takes it
+	given   []string // what stands above the configuration
 	cfg     *config.Config
 	options pipeline.Options
 	written map[string]string // output -> file
@@ -155,12 +157,12 @@ func (s *step) present(rep *report.Report) {
 	if err := report.Board(s.says.Log(), *rep, 120, false); err != nil {
 		s.told.note(err.Error())
 	}
-	if s.in.annotations {
+	if s.cfg.Reports.Annotations {
 		s.told.findings(rep, s.cfg)
 		s.told.broken(rep, s.cfg)
 	}
 	s.told.end(rep, s.cfg)
-	if s.in.summary {
+	if s.cfg.Reports.Summary {
 		s.told.summary(rep)
 	}
 }

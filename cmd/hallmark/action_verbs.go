@@ -132,13 +132,18 @@ func (s *step) scan(ctx context.Context) (*report.Report, error) {
 
 func (s *step) verify(ctx context.Context) (*report.Report, error) {
 	rep := s.begun("verify")
-	with := pipeline.VerifyOptions{Keys: s.in.keys, Promoted: s.in.promoted}
-	with.MaxAge, _ = time.ParseDuration(s.in.maxAge) // checked with the inputs; empty is any age
-	v, err := pipeline.Verify(ctx, s.cfg, s.options, s.in.reference, with)
+	note, err := judging(s.cfg, s.folder, s.given, s.in.who(), s.facts)
+	if err != nil {
+		return nil, err
+	}
+	v, err := pipeline.Verify(ctx, s.cfg, s.options, s.in.reference, s.in.who())
 	if err != nil {
 		return through(rep, verdict.Inconclusive, "", err)
 	}
 	verified(rep, v)
+	if note != "" {
+		rep.Notes = append(rep.Notes, note)
+	}
 	return through(rep, v.Verdict, v.Headline, nil)
 }
 
@@ -155,7 +160,7 @@ func verified(rep *report.Report, v *report.Verification) {
 
 func (s *step) promote(ctx context.Context) (*report.Report, error) {
 	rep := s.begun("promote")
-	golden, v, err := pipeline.Promote(ctx, s.cfg, s.options, s.in.reference, pipeline.VerifyOptions{Keys: s.in.keys})
+	golden, v, err := pipeline.Promote(ctx, s.cfg, s.options, s.in.reference, s.in.who())
 	if v != nil {
 		verified(rep, v)
 	}
