@@ -82,7 +82,7 @@ type demandFlags struct {
 }
 
 func (f *demandFlags) add(command *cobra.Command) {
-	command.Flags().TextVar(&f.maxAge, "max-age", config.Duration(0), "how old evidence may be, for example 720h or 30d; 0: any age")
+	command.Flags().TextVar(&f.maxAge, "max-age", config.Duration(0), "how old evidence may be, a `duration` such as 720h or 30d; 0: any age")
 	command.Flags().BoolVar(&f.promoted, "promoted", false, "fail where the last signed promotion of this tag did not put it where it is")
 }
 
