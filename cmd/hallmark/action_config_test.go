@@ -67,7 +67,9 @@ func TestEveryInputIsConfigurable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var action struct{ Inputs map[string]struct{ Default *string } }
+	var action struct {
+		Inputs map[string]struct{ Default *string }
+	}
 	if err := yaml.Unmarshal(body, &action); err != nil {
 		t.Fatal(err)
 	}
