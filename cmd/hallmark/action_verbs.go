@@ -1,15 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline"
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
@@ -156,6 +160,25 @@ func verified(rep *report.Report, v *report.Verification) {
 			Remedy: missing.Remedy, Blocking: true,
 		})
 	}
+	if v.Verdict != verdict.Pass {
+		rep.Notes = append(rep.Notes, notBelieved(v.Rejected)...)
+	}
+}
+
+// notBelieved says why what is missing may be there all the same: a few of the reasons, the most frequent first.
+func notBelieved(rejected []report.Rejected) (notes []string) {
+	const most = 3
+	times := map[string]int{}
+	for _, r := range rejected {
+		times[r.Reason]++
+	}
+	reasons := slices.SortedFunc(maps.Keys(times), func(a, b string) int {
+		return cmp.Or(cmp.Compare(times[b], times[a]), strings.Compare(a, b))
+	})
+	for _, reason := range reasons[:min(most, len(reasons))] {
+		notes = append(notes, fmt.Sprintf("Beside the image, and not believed (%d): %s", times[reason], foreign.Short(reason, 300)))
+	}
+	return notes
 }
 
 func (s *step) promote(ctx context.Context) (*report.Report, error) {
