@@ -117,8 +117,10 @@ func (s *step) do(ctx context.Context) (*report.Report, error) {
 	if err := s.load(); err != nil {
 		return nil, err
 	}
-	if reason := s.facts.MayNotWrite(); reason != "" && s.in.command == "promote" {
-		return nil, fmt.Errorf("%w: nothing is promoted here: %s", verdict.ErrUsage, reason)
+	if s.in.command == "promote" {
+		if err := mayPromote(s.facts); err != nil {
+			return nil, err
+		}
 	}
 	s.debug()
 	var rep *report.Report
