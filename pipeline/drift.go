@@ -20,7 +20,7 @@ func tagOf(ref string) (string, error) {
 	name := ref[strings.LastIndex(ref, "/")+1:]
 	_, tag, tagged := strings.Cut(name, ":")
 	if !tagged || strings.Contains(name, "@") {
-		return "", fmt.Errorf("%w: whether a tag stands where its last promotion put it is asked of a tag, and %s names none", verdict.ErrUsage, ref)
+		return "", fmt.Errorf("%w: whether a tag stands where its last promotion put it is asked of a tag, and %s names none: name one, or do not ask (--promoted=false, verify.promoted: false)", verdict.ErrUsage, ref)
 	}
 	return tag, nil
 }

@@ -26,7 +26,7 @@ func Restrict(cfg *config.Config, reason, workspace string) error {
 			verdict.ErrUsage, strings.Join(slices.Sorted(maps.Keys(cfg.Build.Secrets)), ", "), reason)
 	}
 	if workspace == "" {
-		cfg.Reports = config.Reports{} // files that nobody can say the place of
+		cfg.Reports.NoFiles() // files that nobody can say the place of
 		return nil
 	}
 	top, err := filepath.EvalSymlinks(workspace)

@@ -16,26 +16,22 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
-// VerifyOptions say what to verify with.
+// VerifyOptions say who counts in a verification: files of public keys in PEM, and identities by certificate. With any of
+// them, nobody else does; with none, those of sign.trust and the configuration's own signing key.
 type VerifyOptions struct {
-	// Keys are files of public keys in PEM, Identities who counts by certificate. With any of them, nobody else counts; with
-	// none, those of sign.trust and the configuration's own signing key.
 	Keys       []string
 	Identities []sign.Identity
-	// MaxAge is how old evidence may be; 0: any age.
-	MaxAge time.Duration
-	// Promoted demands of a tag that its last recorded promotion put it where it is.
-	Promoted bool
 }
 
 // Verify checks the signature and every piece of evidence of what ref names, asking nobody but its registry, and says
-// what the promotion policy finds missing. Findings are in the result; the error is for what could not be found out.
+// what the promotion policy finds missing; cfg.Verify says how old evidence may be, and whether the tag must be where its
+// last promotion put it. Findings are in the result; the error is for what could not be found out.
 func Verify(ctx context.Context, cfg *config.Config, options Options, ref string, with VerifyOptions) (v *report.Verification, err error) {
 	ctx, task := progress.Start(ctx, "verify")
 	defer func() { task.End(worded(ctx, err)) }()
 	ref = repositoryOf(ref)
-	tag := ""
-	if with.Promoted {
+	tag, promoted := "", cfg.Verify.Promoted
+	if promoted {
 		if tag, err = tagOf(ref); err != nil {
 			return nil, err
 		}
@@ -49,13 +45,13 @@ func Verify(ctx context.Context, cfg *config.Config, options Options, ref string
 	if err != nil {
 		return nil, err
 	}
-	v, found, err := s.verify(ctx, ref, trust, with.MaxAge)
+	v, found, err := s.verify(ctx, ref, trust, cfg.Verify.MaxAge.Std())
 	switch {
-	case with.Promoted && errors.Is(err, registry.ErrNotFound):
+	case promoted && errors.Is(err, registry.ErrNotFound):
 		v = &report.Verification{Version: report.Version, Ref: ref, Checked: time.Now()}
 		drifted(v, goneTag(ref, tag))
 		return v, nil
-	case with.Promoted && err == nil:
+	case promoted && err == nil:
 		if why := belongs(found, tag); why != nil {
 			drifted(v, *why)
 		}

@@ -73,6 +73,13 @@ test('every input and output says what it is, and the files that are to run are 
   assert.match(action, /^ {2}using: node24$/m);
 });
 
+// What the step itself decides has its default in action.yml; whatever hallmark.yaml may say has none there, which would
+// stand above the file's word.
+test('no input has a default that would hide what hallmark.yaml says', () => {
+  const own = ['command', 'folder', 'github-token', 'sudo'];
+  for (const input of read('inputs')) assert.equal(input.default !== undefined, own.includes(input.name), input.name);
+});
+
 test('the inputs that the launcher reads are all in action.yml', () => {
   const known = read('inputs').map((input) => input.name);
   const source = fs.readFileSync(path.join(top, 'action/inputs.js'), 'utf8');

@@ -61,6 +61,8 @@ type step struct {
 	in    inputs
 	told  teller
 
+	folder  string   // folder or file of the configuration, as config.Load takes it
+	given   []string // what stands above the configuration
 	cfg     *config.Config
 	options pipeline.Options
 	written map[string]string // output -> file
@@ -115,8 +117,10 @@ func (s *step) do(ctx context.Context) (*report.Report, error) {
 	if err := s.load(); err != nil {
 		return nil, err
 	}
-	if reason := s.facts.MayNotWrite(); reason != "" && s.in.command == "promote" {
-		return nil, fmt.Errorf("%w: nothing is promoted here: %s", verdict.ErrUsage, reason)
+	if s.in.command == "promote" {
+		if err := mayPromote(s.facts); err != nil {
+			return nil, err
+		}
 	}
 	s.debug()
 	var rep *report.Report
@@ -155,12 +159,12 @@ func (s *step) present(rep *report.Report) {
 	if err := report.Board(s.says.Log(), *rep, 120, false); err != nil {
 		s.told.note(err.Error())
 	}
-	if s.in.annotations {
+	if s.cfg.Reports.Annotations {
 		s.told.findings(rep, s.cfg)
 		s.told.broken(rep, s.cfg)
 	}
 	s.told.end(rep, s.cfg)
-	if s.in.summary {
+	if s.cfg.Reports.Summary {
 		s.told.summary(rep)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -9,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline"
 	"github.com/hallmark-ci/hallmark/pipeline/ci"
@@ -17,31 +17,42 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
+	"github.com/hallmark-ci/hallmark/pipeline/sign"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // inputs are those of action.yml that are not for the launcher alone.
 type inputs struct {
 	command, folder, config   string
-	image, reference          string
+	reference                 string
 	contexts, tags, set, keys []string
 	only, skip                []string
-	maxAge                    string
+	identity                  sign.Identity
+	trustedRoot               string            // file
 	files                     map[string]string // report kind -> file
-	annotations, summary      bool
-	promoted                  bool
-	bad                       []string // inputs that say neither true nor false
+	fields                    map[string]string // input of fieldInputs -> what it says, where it says something
 }
 
 // fileInputs are the inputs that name a file for a report, with the report's kind.
 var fileInputs = map[string]string{"report": "html", "sarif": "sarif", "sbom": "cyclonedx", "junit": "junit"}
 
+// fieldInputs are the inputs that say what one field of the configuration says else, and whether that is true or false.
+var fieldInputs = map[string]struct {
+	path  string
+	truth bool
+}{
+	"image": {path: "image"}, "max-age": {path: "verify.max_age"}, "promoted": {path: "verify.promoted", truth: true},
+	"annotations": {path: "reports.annotations", truth: true}, "summary": {path: "reports.summary", truth: true},
+}
+
 func readInputs(env ci.Env) inputs {
 	get := func(name string) string { return strings.TrimSpace(env("INPUT_" + strings.ToUpper(name))) }
 	in := inputs{
-		command: get("command"), folder: get("folder"), config: get("config"), image: get("image"), reference: get("reference"),
+		command: get("command"), folder: get("folder"), config: get("config"), reference: get("reference"),
 		contexts: lines(get("context")), tags: words(get("tags")), set: lines(get("set")), keys: lines(get("key")),
-		only: words(get("only")), skip: words(get("skip")), maxAge: get("max-age"), files: map[string]string{},
+		only: words(get("only")), skip: words(get("skip")), trustedRoot: get("trusted-root"),
+		identity: sign.Identity{Name: get("identity"), NameRegexp: get("identity-regexp"), Issuer: get("issuer"), IssuerRegexp: get("issuer-regexp")},
+		files:    map[string]string{}, fields: map[string]string{},
 	}
 	if in.command == "" {
 		in.command = "run"
@@ -49,19 +60,15 @@ func readInputs(env ci.Env) inputs {
 	for name, kind := range fileInputs {
 		in.files[kind] = get(name)
 	}
-	truth := func(name string, unsaid bool) bool {
-		switch strings.ToLower(get(name)) {
-		case "":
-			return unsaid
-		case "true":
-			return true
-		case "false":
-			return false
+	for name, field := range fieldInputs {
+		value := get(name)
+		if field.truth {
+			value = strings.ToLower(value)
 		}
-		in.bad = append(in.bad, name)
-		return unsaid
+		if value != "" {
+			in.fields[name] = value
+		}
 	}
-	in.annotations, in.summary, in.promoted = truth("annotations", true), truth("summary", true), truth("promoted", false)
 	return in
 }
 
@@ -91,6 +98,10 @@ var suits = map[string][]string{
 	"key":       {"verify", "promote"},
 	"max-age":   {"verify"},
 	"promoted":  {"verify"},
+
+	"identity": {"verify", "promote"}, "identity-regexp": {"verify", "promote"},
+	"issuer": {"verify", "promote"}, "issuer-regexp": {"verify", "promote"},
+	"trusted-root": {"verify", "promote"},
 }
 
 // check says what is wrong with the inputs, all at once.
@@ -99,8 +110,10 @@ func (in inputs) check() error {
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	given := map[string]bool{
 		"reference": in.reference != "", "tags": len(in.tags) > 0, "only": len(in.only) > 0, "skip": len(in.skip) > 0,
-		"context": len(in.contexts) > 0, "key": len(in.keys) > 0, "max-age": in.maxAge != "",
-		"promoted": in.promoted,
+		"context": len(in.contexts) > 0, "key": len(in.keys) > 0, "trusted-root": in.trustedRoot != "",
+		"max-age": in.fields["max-age"] != "", "promoted": in.fields["promoted"] != "",
+		"identity": in.identity.Name != "", "identity-regexp": in.identity.NameRegexp != "",
+		"issuer": in.identity.Issuer != "", "issuer-regexp": in.identity.IssuerRegexp != "",
 	}
 	for _, name := range slices.Sorted(maps.Keys(suits)) {
 		if given[name] && !slices.Contains(suits[name], in.command) {
@@ -113,8 +126,10 @@ func (in inputs) check() error {
 	if in.config != "" && in.folder != "" && in.folder != "." {
 		say("give the input folder or the input config, not both")
 	}
-	for _, name := range in.bad {
-		say("the input %s is neither true nor false", name)
+	for _, name := range slices.Sorted(maps.Keys(in.fields)) {
+		if value := in.fields[name]; fieldInputs[name].truth && value != "true" && value != "false" {
+			say("the input %s is neither true nor false", name)
+		}
 	}
 	for _, line := range in.contexts {
 		if name, where, found := strings.Cut(line, "="); !found || name == "" || where == "" {
@@ -126,9 +141,12 @@ func (in inputs) check() error {
 			say("the input set holds a line that is not PATH=VALUE") // it may hold a secret: it is not repeated
 		}
 	}
-	if in.maxAge != "" {
-		if age, err := time.ParseDuration(in.maxAge); err != nil || age < 0 {
-			say("the input max-age is %s, which is no duration: write 720h", foreign.Quoted(in.maxAge, 80))
+	if age := in.fields["max-age"]; age != "" && new(config.Duration).UnmarshalText([]byte(age)) != nil {
+		say("the input max-age is %s, which is no duration: write 720h or 30d", foreign.Quoted(age, 80))
+	}
+	for _, who := range in.who().Identities {
+		if err := who.Check(); err != nil {
+			say("of the inputs identity and issuer, with their patterns: %s", foreign.Short(plainly(err), 300))
 		}
 	}
 	if len(wrong) == 0 {
@@ -137,6 +155,13 @@ func (in inputs) check() error {
 	return fmt.Errorf("%w: %s", verdict.ErrUsage, strings.Join(wrong, "; "))
 }
 
+// trust is whose signatures count, as the flags of verify and promote say it.
+func (in inputs) trust() *verifyFlags {
+	return &verifyFlags{with: pipeline.VerifyOptions{Keys: in.keys}, who: in.identity, root: in.trustedRoot}
+}
+
+func (in inputs) who() pipeline.VerifyOptions { return in.trust().options() }
+
 // tokenInput is where the runner puts the workflow's token: hyphens stay in the names of inputs.
 const tokenInput = "INPUT_GITHUB-TOKEN"
 
@@ -144,19 +169,15 @@ const tokenInput = "INPUT_GITHUB-TOKEN"
 func (in inputs) mask(env ci.Env) { secret.Mask(env(tokenInput)) }
 
 // configure reads the configuration, with the inputs above it.
-func (s *step) configure() error {
-	folder := s.in.folder
-	if s.in.config != "" {
-		folder = s.in.config
+func (s *step) configure() (err error) {
+	s.folder = cmp.Or(s.in.config, s.in.folder)
+	if s.folder == "." {
+		s.folder = ""
 	}
-	if folder == "." {
-		folder = ""
-	}
-	sets, err := s.sets(folder)
-	if err != nil {
+	if s.given, err = s.sets(s.folder); err != nil {
 		return err
 	}
-	s.cfg, err = config.Load(folder, os.Environ(), sets)
+	s.cfg, err = config.Load(s.folder, os.Environ(), s.given)
 	return err
 }
 
@@ -186,9 +207,9 @@ func (s *step) load() (err error) {
 
 // sets are the inputs as overrides of the configuration; what the input set says comes last and wins.
 func (s *step) sets(folder string) ([]string, error) {
-	var sets []string
-	if s.in.image != "" {
-		sets = append(sets, "image="+s.in.image)
+	sets := s.in.trust().sets()
+	for _, name := range slices.Sorted(maps.Keys(s.in.fields)) {
+		sets = append(sets, fieldInputs[name].path+"="+s.in.fields[name])
 	}
 	for _, line := range s.in.contexts {
 		sets = append(sets, entry("build.contexts", line))

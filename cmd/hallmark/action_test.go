@@ -19,6 +19,7 @@ var launcherInputs = []string{"sudo", "binary", "sha256", "mirror", "mirror-toke
 // readInputNames are those that readInputs and its company read.
 var readInputNames = []string{
 	"command", "folder", "config", "context", "image", "reference", "tags", "only", "skip", "set", "key", "max-age", "promoted",
+	"identity", "identity-regexp", "issuer", "issuer-regexp", "trusted-root",
 	"report", "sarif", "sbom", "junit", "annotations", "summary", "github-token",
 }
 
@@ -72,7 +73,7 @@ func TestInputs(t *testing.T) {
 		}
 		in := readInputs(func(variable string) string {
 			if variable == "INPUT_"+upper(name) {
-				return map[bool]string{true: "true", false: "false"}[name == "promoted"] // what it is not by itself
+				return "false"
 			}
 			return ""
 		})

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline"
+	"github.com/hallmark-ci/hallmark/pipeline/foreign"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
@@ -132,13 +136,18 @@ func (s *step) scan(ctx context.Context) (*report.Report, error) {
 
 func (s *step) verify(ctx context.Context) (*report.Report, error) {
 	rep := s.begun("verify")
-	with := pipeline.VerifyOptions{Keys: s.in.keys, Promoted: s.in.promoted}
-	with.MaxAge, _ = time.ParseDuration(s.in.maxAge) // checked with the inputs; empty is any age
-	v, err := pipeline.Verify(ctx, s.cfg, s.options, s.in.reference, with)
+	note, err := judging(s.cfg, s.folder, s.given, s.in.who(), s.facts)
+	if err != nil {
+		return nil, err
+	}
+	v, err := pipeline.Verify(ctx, s.cfg, s.options, s.in.reference, s.in.who())
 	if err != nil {
 		return through(rep, verdict.Inconclusive, "", err)
 	}
 	verified(rep, v)
+	if note != "" {
+		rep.Notes = append(rep.Notes, note)
+	}
 	return through(rep, v.Verdict, v.Headline, nil)
 }
 
@@ -151,11 +160,30 @@ func verified(rep *report.Report, v *report.Verification) {
 			Remedy: missing.Remedy, Blocking: true,
 		})
 	}
+	if v.Verdict != verdict.Pass {
+		rep.Notes = append(rep.Notes, notBelieved(v.Rejected)...)
+	}
+}
+
+// notBelieved says why what is missing may be there all the same: a few of the reasons, the most frequent first.
+func notBelieved(rejected []report.Rejected) (notes []string) {
+	const most = 3
+	times := map[string]int{}
+	for _, r := range rejected {
+		times[r.Reason]++
+	}
+	reasons := slices.SortedFunc(maps.Keys(times), func(a, b string) int {
+		return cmp.Or(cmp.Compare(times[b], times[a]), strings.Compare(a, b))
+	})
+	for _, reason := range reasons[:min(most, len(reasons))] {
+		notes = append(notes, fmt.Sprintf("Beside the image, and not believed (%d): %s", times[reason], foreign.Short(reason, 300)))
+	}
+	return notes
 }
 
 func (s *step) promote(ctx context.Context) (*report.Report, error) {
 	rep := s.begun("promote")
-	golden, v, err := pipeline.Promote(ctx, s.cfg, s.options, s.in.reference, pipeline.VerifyOptions{Keys: s.in.keys})
+	golden, v, err := pipeline.Promote(ctx, s.cfg, s.options, s.in.reference, s.in.who())
 	if v != nil {
 		verified(rep, v)
 	}

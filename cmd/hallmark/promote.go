@@ -9,8 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hallmark-ci/hallmark/pipeline"
+	"github.com/hallmark-ci/hallmark/pipeline/ci"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 func (a *app) promoteCommand() *cobra.Command {
@@ -29,6 +31,13 @@ promotion that put it there is recorded, nothing is written.`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asJSON, err := a.wantsJSON()
+			if err != nil {
+				return err
+			}
+			facts, err := a.place()
+			if err == nil {
+				err = mayPromote(facts)
+			}
 			if err != nil {
 				return err
 			}
@@ -58,6 +67,14 @@ promotion that put it there is recorded, nothing is written.`,
 	flags.add(command)
 	command.Flags().StringArrayVar(&tags, "tag", nil, "golden tag to move (repeatable; replaces promote.tags)")
 	return command
+}
+
+// mayPromote refuses a promotion where strangers may have written hallmark.yaml, which says on what evidence tags move.
+func mayPromote(facts ci.Facts) error {
+	if reason := facts.MayNotWrite(); reason != "" {
+		return fmt.Errorf("%w: nothing is promoted here: %s", verdict.ErrUsage, reason)
+	}
+	return nil
 }
 
 // showGolden prints the tags that point to the image now; as JSON, those that do not as well.

@@ -127,13 +127,17 @@ func (c *inCI) present(rep *report.Report, cfg *config.Config) {
 		return
 	}
 	c.says.Close()
-	c.told.findings(rep, cfg)
-	c.told.broken(rep, cfg)
+	if cfg.Reports.Annotations {
+		c.told.findings(rep, cfg)
+		c.told.broken(rep, cfg)
+	}
 	c.told.end(rep, cfg)
 	for _, o := range rep.Outputs() {
 		c.says.Output(o.Name, o.Value)
 	}
-	c.told.summary(rep)
+	if cfg.Reports.Summary {
+		c.told.summary(rep)
+	}
 	c.says.Finish(rep.ExitCode == verdict.ExitPass, rep.Headline)
 	if err := c.says.Err(); err != nil {
 		fmt.Fprintln(c.err, "hallmark: telling "+c.facts.System.Name()+": "+plainly(err))

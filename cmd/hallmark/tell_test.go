@@ -119,3 +119,23 @@ func TestTooManyMistakes(t *testing.T) {
 		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-1])
 	}
 }
+
+// TestNotBelieved: the most frequent reasons come first, only a few of them, and none of them ends the line.
+func TestNotBelieved(t *testing.T) {
+	t.Parallel()
+	var rejected []report.Rejected
+	for reason, times := range map[string]int{"rare": 1, "often\n::error::evil": 3, "b": 2, "c": 2} {
+		for range times {
+			rejected = append(rejected, report.Rejected{Reason: reason})
+		}
+	}
+	notes := strings.Join(notBelieved(rejected), "\n")
+	for i, wants := range []string{"(3): often", "(2): b", "(2): c"} {
+		if lines := strings.Split(notes, "\n"); len(lines) != 3 || !strings.HasPrefix(lines[i], "Beside the image, and not believed "+wants) {
+			t.Errorf("line %d is not about %q:\n%s", i, wants, notes)
+		}
+	}
+	if len(notBelieved(nil)) > 0 {
+		t.Error("something is not believed where nothing is")
+	}
+}

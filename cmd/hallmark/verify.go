@@ -2,18 +2,23 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
-	"time"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hallmark-ci/hallmark/pipeline"
+	"github.com/hallmark-ci/hallmark/pipeline/ci"
+	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
 	"github.com/hallmark-ci/hallmark/pipeline/sign"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
 	var flags verifyFlags
+	var asked demandFlags
 	command := &cobra.Command{
 		Use:   "verify IMAGE",
 		Short: "Verify the signature and every piece of evidence of an image",
@@ -23,7 +28,8 @@ repository once a day for the certificates of its authorities, unless --trusted-
 holds them. A name without a registry host is one of the embedded registry.
 
 With --promoted, a tag must stand where its last promotion put it: an image that is signed and passed everything, but
-was never promoted to this tag, or was replaced since, fails.`,
+was never promoted to this tag, or was replaced since, fails. What the flags do not say, hallmark.yaml does: sign.trust,
+promote.require, verify. On a pull request from a fork it is the fork's, and can only ask for more than the flags do.`,
 		Example: `  hallmark verify --key hallmark.pub registry.example.com/platform/spark:golden
   hallmark verify --key hallmark.pub spark:golden --max-age 720h --promoted
   hallmark verify ghcr.io/octo/spark:golden --issuer https://token.actions.githubusercontent.com \
@@ -34,7 +40,16 @@ was never promoted to this tag, or was replaced since, fails.`,
 			if err != nil {
 				return err
 			}
-			cfg, options, err := a.project(nil, flags.sets()...)
+			facts, err := a.place()
+			if err != nil {
+				return err
+			}
+			sets := append(flags.sets(), asked.sets(cmd)...)
+			cfg, options, err := a.project(nil, sets...)
+			if err != nil {
+				return err
+			}
+			note, err := judging(cfg, a.configPath, append(sets, a.sets...), flags.options(), facts)
 			if err != nil {
 				return err
 			}
@@ -46,6 +61,9 @@ was never promoted to this tag, or was replaced since, fails.`,
 			if err != nil {
 				return err
 			}
+			if note != "" {
+				result.Notes = append(result.Notes, note)
+			}
 			if err := a.showVerification(result, asJSON); err != nil {
 				return err
 			}
@@ -53,9 +71,44 @@ was never promoted to this tag, or was replaced since, fails.`,
 		},
 	}
 	flags.add(command)
-	command.Flags().DurationVar(&flags.with.MaxAge, "max-age", time.Duration(0), "how old evidence may be, for example 720h; 0: any age")
-	command.Flags().BoolVar(&flags.with.Promoted, "promoted", false, "fail where the last signed promotion of this tag did not put it where it is")
+	asked.add(command)
 	return command
+}
+
+// demandFlags stand in place of the configuration's verify.
+type demandFlags struct {
+	maxAge   config.Duration
+	promoted bool
+}
+
+func (f *demandFlags) add(command *cobra.Command) {
+	command.Flags().TextVar(&f.maxAge, "max-age", config.Duration(0), "how old evidence may be, a `duration` such as 720h or 30d; 0: any age")
+	command.Flags().BoolVar(&f.promoted, "promoted", false, "fail where the last signed promotion of this tag did not put it where it is")
+}
+
+// sets are the flags that were given, as overrides of the configuration.
+func (f *demandFlags) sets(command *cobra.Command) (sets []string) {
+	if command.Flags().Changed("max-age") {
+		sets = append(sets, "verify.max_age="+f.maxAge.String())
+	}
+	if command.Flags().Changed("promoted") {
+		sets = append(sets, "verify.promoted="+strconv.FormatBool(f.promoted))
+	}
+	return sets
+}
+
+// judging has a verification where strangers may have written hallmark.yaml judge by what whoever runs it says: the
+// environment and sets, and who counts by with. path is where the configuration was read from. The note says so to people.
+func judging(cfg *config.Config, path string, sets []string, with pipeline.VerifyOptions, facts ci.Facts) (note string, err error) {
+	reason := facts.MayNotWrite()
+	if reason == "" {
+		return "", nil
+	}
+	own, err := config.LoadWithoutFile(path, os.Environ(), sets)
+	if err != nil {
+		return "", fmt.Errorf("without hallmark.yaml, which does not say here what counts (%s): %w", reason, err)
+	}
+	return pipeline.RestrictVerify(cfg, own, with, reason)
 }
 
 // verifyFlags say whose signatures count.

@@ -24,8 +24,9 @@ type Config struct {
 	Sign     Sign     `yaml:"sign" doc:"Who signs the image and its evidence."`
 	Launch   []Launch `yaml:"launch" doc:"Where the image is launched before it may become golden. An empty list launches nothing; one launch for each target and profile."`
 	Promote  Promote  `yaml:"promote" doc:"Which tags become golden, and on what evidence."`
+	Verify   Verify   `yaml:"verify" doc:"What hallmark verify asks of an image, besides what promote.require does. The verb's flags, and the action's inputs, stand in place of the fields of their names."`
 	Run      Steps    `yaml:"run" doc:"Which of its steps a run takes. The flags --only and --skip, and the action's inputs of these names, stand in place of both."`
-	Reports  Reports  `yaml:"reports" doc:"Files for reports of a run, beside those that it keeps in Hallmark's data folder. --report KIND=FILE, and the action's inputs, stand in place of the one of their kind."`
+	Reports  Reports  `yaml:"reports" doc:"Files for reports of a run, beside those that it keeps in Hallmark's data folder, and what a CI system is shown of it. --report KIND=FILE, and the action's inputs, stand in place of the one of their kind."`
 	Registry Registry `yaml:"registry" doc:"How registries are reached."`
 	Engine   Engine   `yaml:"engine" doc:"What builds the image and runs it in the sandbox."`
 
@@ -76,6 +77,12 @@ type Promote struct {
 	Tags    []string       `yaml:"tags" format:"tag" doc:"Tags to move to the image once all gates have passed. An empty list promotes nothing."`
 	Require []EvidenceKind `yaml:"require" doc:"Evidence that must be signed and attached before a tag moves." default:"all that the run makes; without launch where nothing is launched"`
 	MaxAge  Duration       `yaml:"max_age" doc:"How old evidence may be when a tag moves; 0 means any age."`
+}
+
+// Verify says what a verification asks of an image.
+type Verify struct {
+	MaxAge   Duration `yaml:"max_age" doc:"How old evidence may be; 0 means any age." default:"any age"`
+	Promoted bool     `yaml:"promoted" doc:"Whether the tag must stand where its last signed promotion put it. What was never promoted to it, or was replaced since, fails; a digest, which is no tag, is refused."`
 }
 
 // Registry says how registries are reached.

@@ -36,7 +36,8 @@ func Defaults() Config {
 			Tags:   []string{"golden"},
 			MaxAge: Duration(7 * 24 * time.Hour),
 		},
-		Engine: Engine{Use: "auto", Wait: Duration(30 * time.Minute)},
+		Reports: Reports{Annotations: true, Summary: true},
+		Engine:  Engine{Use: "auto", Wait: Duration(30 * time.Minute)},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -42,6 +43,24 @@ func Load(path string, env []string, sets []string) (*Config, error) {
 		shown = Name
 	}
 	return parse(body, shown, file, dir, env, sets)
+}
+
+// LoadWithoutFile is what Load makes of env and sets alone, as if there were no file at path: the word of whoever runs the
+// program, without that of whoever wrote the file. Relative paths are meant from the same folder.
+func LoadWithoutFile(path string, env []string, sets []string) (*Config, error) {
+	_, dir, err := find(path)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{"SOURCE_DATE_EPOCH": true} // the file may hold references to others, which are no mistakes then
+	for _, l := range leaves(root(), "") {
+		known[EnvName(l.path)] = true
+	}
+	env = slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return !known[name]
+	})
+	return parse(nil, Name, "", dir, env, sets)
 }
 
 // find is the file to read, empty where there is none, and the folder that its paths are relative to.

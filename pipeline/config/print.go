@@ -41,11 +41,11 @@ func encode(s *shape, v reflect.Value) *yaml.Node {
 		made := &yaml.Node{Kind: yaml.MappingNode}
 		for _, f := range s.fields {
 			value := v.FieldByIndex(f.index)
-			if value.Kind() == reflect.Pointer && value.IsNil() || f.shape.parsed && value.IsZero() && value.Kind() == reflect.String {
+			if value.Kind() == reflect.Pointer && value.IsNil() {
 				continue
 			}
-			if f.shape.kind == text && value.IsZero() {
-				continue // an empty text says nothing, and an empty reference is none
+			if f.shape.kind == text && value.Kind() == reflect.String && value.IsZero() {
+				continue // an empty text says nothing, and an empty reference is none; no time and no size are said
 			}
 			made.Content = append(made.Content, scalarNode("!!str", f.key), encode(f.shape, value))
 		}

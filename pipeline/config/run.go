@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -17,7 +16,7 @@ type Steps struct {
 	Skip []Step `yaml:"skip" doc:"All but these steps, and what needs them. [launch, promote] ends at the staging tag." example:"[promote]"`
 }
 
-// Reports names files for the renderings of a run.
+// Reports names files for the renderings of a run, and says what a CI system is shown of it.
 type Reports struct {
 	HTML                    string `yaml:"html" format:"path" doc:"The page that needs nothing else." example:"out/report.html"`
 	Markdown                string `yaml:"markdown" format:"path" doc:"The summary." example:"out/report.md"`
@@ -28,15 +27,26 @@ type Reports struct {
 	Dotenv                  string `yaml:"dotenv" format:"path" doc:"The results as variables." example:"out/hallmark.env"`
 	GitLabCodeQuality       string `yaml:"gitlab_codequality" format:"path" doc:"Findings of rules and secrets for GitLab's merge requests." example:"gl-code-quality-report.json"`
 	GitLabContainerScanning string `yaml:"gitlab_container_scanning" format:"path" doc:"Vulnerabilities for GitLab." example:"gl-container-scanning-report.json"`
+	Annotations             bool   `yaml:"annotations" doc:"Whether a CI system shows findings at the line of the Dockerfile or of hallmark.yaml that they come from, where it can. How a run that did not pass ended is shown without, too."`
+	Summary                 bool   `yaml:"summary" doc:"Whether a CI system's page of the run gets the verdict and what it rests on, where it has one."`
 }
 
 // ReportKinds are the kinds of reports, as --report names them: the names of the fields with hyphens.
 func ReportKinds() []string {
 	var kinds []string
 	for f := range reflect.TypeFor[Reports]().Fields() {
-		kinds = append(kinds, strings.ReplaceAll(f.Tag.Get("yaml"), "_", "-"))
+		if f.Type.Kind() == reflect.String {
+			kinds = append(kinds, strings.ReplaceAll(f.Tag.Get("yaml"), "_", "-"))
+		}
 	}
 	return kinds
+}
+
+// NoFiles leaves no file to be written; what a CI system is shown stays as it was.
+func (r *Reports) NoFiles() {
+	for _, kind := range ReportKinds() {
+		*r.file(kind) = ""
+	}
 }
 
 // File is the file for a kind of report; empty where none is asked for.
@@ -48,8 +58,11 @@ func (r *Reports) File(kind string) string {
 }
 
 func (r *Reports) file(kind string) *string {
-	if at := slices.Index(ReportKinds(), kind); at >= 0 {
-		return reflect.ValueOf(r).Elem().Field(at).Addr().Interface().(*string)
+	v := reflect.ValueOf(r).Elem()
+	for f, value := range v.Fields() {
+		if file, isFile := value.Addr().Interface().(*string); isFile && strings.ReplaceAll(f.Tag.Get("yaml"), "_", "-") == kind {
+			return file
+		}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func TestKeyless(t *testing.T) {
 	plain := home{dir: h.dir, env: []string{"HALLMARK_SIGN_KEY=", "HALLMARK_SIGN_PASSWORD="}} // a reader's machine: no job, no key
 	judge := func(code int, wants string, args ...string) {
 		t.Helper()
-		o := plain.call(t, append([]string{"verify", golden, "--set", "promote.require=[signature,provenance,sbom,vulnerabilities,check,launch]"}, args...)...)
+		o := plain.call(t, append([]string{"verify", golden, "--set", wholeEvidence}, args...)...)
 		if o.code != code || !strings.Contains(string(o.stdout)+o.said, wants) {
 			t.Errorf("verify %v ends with %d, want %d with %q: %s\n%s", args, o.code, code, wants, o.said, o.stdout)
 		}
@@ -84,6 +85,8 @@ func TestKeyless(t *testing.T) {
 	judge(0, "holds", "--identity", workflow, "--issuer", s.Issuer, "--set", "sign.keyless.tuf="+s.TUF, "--set", "sign.keyless.tuf_root="+s.TUFRoot)
 	judge(3, "fetching trusted_root.json", "--identity", workflow, "--issuer", s.Issuer, "--set", "sign.keyless.tuf=http://127.0.0.1:1", "--set", "sign.keyless.tuf_root="+s.TUFRoot)
 	asReported(t, o)
+	byInputs(t, s, plain, golden)
+	onForks(t, s, plain, golden)
 
 	again := h.call(t, "run", tiny{stamp: "keyless"}.project(t))
 	if again.code != 0 || len(again.report.Golden) != 1 || again.report.Golden[0].Move != report.Already {
@@ -104,6 +107,70 @@ func TestKeyless(t *testing.T) {
 	}
 	if both := other.call(t, "promote", ref, "--tag", "stable", "--config", trusting); both.code != 0 {
 		t.Errorf("a trusted workflow's evidence is not believed: %d, %s\n%s", both.code, both.said, both.stdout)
+	}
+}
+
+const wholeEvidence = "promote.require=[signature,provenance,sbom,vulnerabilities,check,launch]"
+
+// byInputs has the action verify what the workflow has signed, by the inputs that say whom to believe.
+func byInputs(t *testing.T, s sigstore, plain home, golden string) {
+	t.Helper()
+	for _, c := range []struct {
+		code   int
+		says   string
+		inputs []string
+	}{
+		{0, "PASS", []string{"IDENTITY=" + workflow, "ISSUER=" + s.Issuer}},
+		{0, "PASS", []string{"IDENTITY-REGEXP=https://github\\.com/octo/.+@refs/heads/main", "ISSUER-REGEXP=" + regexp.QuoteMeta(s.Issuer), "MAX-AGE=1d", "PROMOTED=true"}},
+		{1, "Beside the image, and not believed", []string{"IDENTITY=" + workflow, "ISSUER=" + s.Other}},
+		{1, "and not believed", []string{"IDENTITY-REGEXP=octo/spark", "ISSUER=" + s.Issuer}}, // a pattern must match all of it
+		{2, "it has no issuer", []string{"IDENTITY=" + workflow}},
+	} {
+		step := home{dir: plain.dir, env: slices.Concat(plain.env, []string{
+			"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=octo/reader", "GITHUB_EVENT_NAME=schedule", "RUNNER_TEMP=" + t.TempDir(), "GITHUB_WORKSPACE=",
+			"GITHUB_OUTPUT=" + os.DevNull, "GITHUB_STATE=" + os.DevNull, "GITHUB_STEP_SUMMARY=" + os.DevNull,
+			"INPUT_COMMAND=verify", "INPUT_REFERENCE=" + golden, "INPUT_SET=" + wholeEvidence, "INPUT_TRUSTED-ROOT=" + s.TrustedRoot,
+		})}
+		for _, input := range c.inputs {
+			step.env = append(step.env, "INPUT_"+input)
+		}
+		if o := step.call(t, "action", "main"); o.code != c.code || !strings.Contains(string(o.stdout)+o.said, c.says) {
+			t.Errorf("the inputs %q end with %d, want %d with %q: %s\n%s", c.inputs, o.code, c.code, c.says, o.said, o.stdout)
+		}
+	}
+}
+
+// onForks has a stranger's hallmark.yaml name a Sigstore of its own, which vouches for whomever it likes: it counts where the
+// repository's own people wrote the file, and on a pull request from a fork only one that a flag names does.
+func onForks(t *testing.T, s sigstore, plain home, golden string) {
+	t.Helper()
+	dir := t.TempDir()
+	file, event := filepath.Join(dir, "hallmark.yaml"), filepath.Join(dir, "event.json")
+	for path, text := range map[string]string{
+		file:  fmt.Sprintf("image: tiny\nsign: {keyless: {trusted_root: %q}}\n", s.TrustedRoot),
+		event: `{"number": 12, "pull_request": {"number": 12, "head": {"repo": {"full_name": "mallory/app"}}, "base": {"repo": {"full_name": "octo/app"}}}}`,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The public Sigstore, which is asked in place of the stranger's, is out of reach.
+	ours := home{dir: plain.dir, env: slices.Concat(plain.env, []string{"HTTPS_PROXY=http://127.0.0.1:1", "NO_PROXY=127.0.0.1"})}
+	forks := home{dir: plain.dir, env: slices.Concat(ours.env, []string{"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=octo/app", "GITHUB_EVENT_NAME=pull_request", "GITHUB_EVENT_PATH=" + event})}
+	for _, c := range []struct {
+		on   home
+		code int
+		says string
+		more []string
+	}{
+		{ours, 0, "holds", nil},
+		{forks, 3, "fetching trusted_root.json", nil},
+		{forks, 0, "does not count here", []string{"--trusted-root", s.TrustedRoot}},
+	} {
+		args := append([]string{"verify", golden, "-f", file, "--set", wholeEvidence, "--identity", workflow, "--issuer", s.Issuer}, c.more...)
+		if o := c.on.call(t, args...); o.code != c.code || !strings.Contains(string(o.stdout)+o.said, c.says) {
+			t.Errorf("%v ends with %d, want %d with %q: %s\n%s", args, o.code, c.code, c.says, o.said, o.stdout)
+		}
 	}
 }
 
