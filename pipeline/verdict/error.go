@@ -41,6 +41,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
+// Plain is what err says to people. A usage error begins with its mark, which is for the exit code and says nothing to them.
+func Plain(err error) string { return strings.TrimPrefix(err.Error(), ErrUsage.Error()+": ") }
+
 // OfError is the verdict of an operation that returned err: none is a pass, an *Error's own verdict counts,
 // and whatever is not known to be the image's fault is inconclusive.
 func OfError(err error) Verdict {

@@ -1,0 +1,26 @@
+package verdict_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
+)
+
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{fmt.Errorf("%w: reading hallmark.yaml: %w", verdict.ErrUsage, errors.New("it is empty")), "reading hallmark.yaml: it is empty"},
+		{fmt.Errorf("reading it: %w: no such field", verdict.ErrUsage), "reading it: usage: no such field"},
+		{errors.New("usage of memory: 3 GiB"), "usage of memory: 3 GiB"},
+		{&verdict.Error{Doing: "pushing", Object: "spark", Cause: errors.New("refused"), Remedy: "Log in"}, "pushing spark: refused. Log in"},
+	} {
+		if got := verdict.Plain(test.err); got != test.want {
+			t.Errorf("%v: %q, want %q", test.err, got, test.want)
+		}
+	}
+}
