@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 )
 
 // languages of contexts and commands.
@@ -222,7 +224,7 @@ func (s *Server) run(ctx context.Context, before <-chan struct{}, c *cluster, e 
 	}
 	session, slow := e.session, time.Duration(c.next.SlowCommands)
 	s.mu.Unlock()
-	s.pause(ctx, slow)
+	_ = pause.For(ctx, slow)
 	if session == nil {
 		s.settle(one, &results{ResultType: "error", Summary: noMachine, Cause: noMachine}, ctx.Err())
 		return

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"maps"
 	"strings"
+
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 )
 
 // editCall is what clusters/edit takes.
@@ -165,7 +167,7 @@ func (s *Server) changeSize(c *cluster, to spec) error {
 // resized says that the workers are there.
 func (s *Server) resized(c *cluster, l *life) {
 	defer s.living.Done()
-	s.pause(s.ctx, s.options.Pace)
+	_ = pause.For(s.ctx, s.options.Pace)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.life == l && c.state == resizing {
