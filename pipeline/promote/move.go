@@ -1,6 +1,7 @@
 package promote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,8 +137,5 @@ func (m *mover) head(ctx context.Context) (string, error) {
 }
 
 func orNothing(digest string) string {
-	if digest == "" {
-		return "nothing"
-	}
-	return subject.Short(digest)
+	return cmp.Or(subject.Short(digest), "nothing")
 }
