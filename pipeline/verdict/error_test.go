@@ -3,6 +3,7 @@ package verdict_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"testing"
 
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -21,6 +22,21 @@ func TestPlain(t *testing.T) {
 	} {
 		if got := verdict.Plain(test.err); got != test.want {
 			t.Errorf("%v: %q, want %q", test.err, got, test.want)
+		}
+	}
+}
+
+func TestWithoutPath(t *testing.T) {
+	t.Parallel()
+	other := errors.New("it is empty")
+	for _, test := range []struct{ err, want error }{
+		{&fs.PathError{Op: "open", Path: "/etc/shadow", Err: fs.ErrPermission}, fs.ErrPermission},
+		{fmt.Errorf("reading: %w", &fs.PathError{Op: "open", Path: "/none", Err: fs.ErrNotExist}), fs.ErrNotExist},
+		{other, other},
+		{nil, nil},
+	} {
+		if got := verdict.WithoutPath(test.err); got != test.want {
+			t.Errorf("%v: %v, want %v", test.err, got, test.want)
 		}
 	}
 }
