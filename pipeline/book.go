@@ -116,7 +116,7 @@ func worded(ctx context.Context, err error) error {
 	case errors.Is(err, context.Canceled) || ctx.Err() != nil:
 		return errCutShort
 	}
-	if text, marked := strings.CutPrefix(err.Error(), verdict.ErrUsage.Error()+": "); marked {
+	if text := verdict.Plain(err); text != err.Error() {
 		return errors.New(text)
 	}
 	return err

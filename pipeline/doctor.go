@@ -75,7 +75,7 @@ func (d *doctor) failed(what string, err error) { d.found.Add(symptom(what, err)
 
 // symptom is an error: something to mend where it is about what people wrote or may do, unknown where nobody answered.
 func symptom(what string, err error) report.Symptom {
-	s := report.Symptom{What: what, Health: report.Unknown, Detail: strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": ")}
+	s := report.Symptom{What: what, Health: report.Unknown, Detail: verdict.Plain(err)}
 	if errors.Is(err, verdict.ErrUsage) || verdict.OfError(err) == verdict.Fail {
 		s.Health = report.Ill
 	}

@@ -23,6 +23,8 @@ var storeys = []struct {
 	{"pipeline/progress", 0},
 	{"pipeline/lock", 0},
 	{"pipeline/foreign", 0},
+	{"pipeline/goldentest", 0},
+	{"pipeline/pause", 0},
 	{"pipeline/registry", 1},
 	{"pipeline/image", 1},
 	{"pipeline/evidence", 1},

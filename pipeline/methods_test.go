@@ -4,24 +4,21 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/printer"
 	"go/token"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 	"github.com/hallmark-ci/hallmark/pipeline/image"
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
 	"github.com/hallmark-ci/hallmark/pipeline/scan"
 )
-
-var update = flag.Bool("update", false, "write testdata/methods.golden anew")
 
 // methods are the rooms whose code decides verdicts, and how they name the version of it.
 var methods = []struct{ folder, where, version string }{
@@ -43,25 +40,11 @@ func TestMethods(t *testing.T) {
 		}
 		fmt.Fprintf(&now, "%s %s %s\n", m.folder, sum, m.version)
 	}
-	const golden = "testdata/methods.golden"
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(golden, []byte(now.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	text, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := strings.Split(string(text), "\n")
+	before := strings.Split(goldentest.Kept(t, "testdata/methods.golden", now.String()), "\n")
 	for i, line := range strings.Split(strings.TrimSpace(now.String()), "\n") {
 		if i >= len(before) || before[i] != line {
 			t.Errorf("the code of pipeline/%s is not what its method was last looked at with. If the same image may now get another verdict, raise %s. "+
-				"In any case write down that you have looked: go test ./pipeline -run TestMethods -update", methods[i].folder, methods[i].where)
+				"In any case write down that you have looked: %s", methods[i].folder, methods[i].where, goldentest.Command(t))
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline/config"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // fileOutputs are the outputs that name a report, with the report's kind and the name that it has by itself.
@@ -63,10 +64,10 @@ func (s *step) write(file reportFile, rep *report.Report) bool {
 	made := missing(file.path)
 	err := writeReport(file, *rep, relative(s.facts.Workspace, dockerfile(s.cfg)), s.options.Home.Bill(s.options.RunID))
 	if err != nil && !errors.Is(err, errNoBill) {
-		s.told.note("A report is missing: " + plainly(err))
+		s.told.note("A report is missing: " + verdict.Plain(err))
 	}
 	if given := ownerOf(s.env).give(append(made, file.path)...); given != nil {
-		s.told.note("A report is root's: " + plainly(given))
+		s.told.note("A report is root's: " + verdict.Plain(given))
 	}
 	return err == nil
 }

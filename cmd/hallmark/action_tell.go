@@ -140,7 +140,7 @@ func (t *teller) failure(err error, code int) {
 	title := "Hallmark: " + ending(code)
 	problems := (*config.Problems)(nil)
 	if !errors.As(err, &problems) {
-		t.annotate(ci.Annotation{Level: ci.Error, Title: title, Message: plainly(err)})
+		t.annotate(ci.Annotation{Level: ci.Error, Title: title, Message: verdict.Plain(err)})
 		return
 	}
 	for i, p := range problems.List {
@@ -232,7 +232,7 @@ func (s *step) outputs(rep *report.Report, code int, err error) {
 	if rep == nil {
 		rep = &report.Report{ExitCode: code}
 		if err != nil {
-			rep.Headline = foreign.Short(plainly(err), 500)
+			rep.Headline = foreign.Short(verdict.Plain(err), 500)
 		}
 		rep.Verdict = verdict.Inconclusive
 	}

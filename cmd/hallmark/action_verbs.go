@@ -52,7 +52,7 @@ func through(rep *report.Report, judged verdict.Verdict, detail string, err erro
 	rep.Verdict, rep.ExitCode = judged, judged.ExitCode()
 	if err != nil {
 		rep.Verdict, rep.ExitCode, at.Verdict = verdict.OfError(err), verdict.ExitCodeOf(err), verdict.OfError(err)
-		rep.Headline = plainly(err)
+		rep.Headline = verdict.Plain(err)
 		at.Detail, at.Reason = "", rep.Headline
 		if known := (*verdict.Error)(nil); errors.As(err, &known) {
 			rep.Next = known.Remedy

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -89,15 +90,8 @@ func (a *app) showGolden(at subject.Subject, golden []report.Golden, asJSON bool
 		case g.Move == report.Already:
 			fmt.Fprintf(a.out, "%s pointed to %s already; nothing was written\n", g.Ref, subject.Short(g.To))
 		case g.Move == report.Moved:
-			fmt.Fprintf(a.out, "%s moved from %s to %s\n", g.Ref, orNothing(g.From), subject.Short(g.To))
+			fmt.Fprintf(a.out, "%s moved from %s to %s\n", g.Ref, cmp.Or(subject.Short(g.From), "nothing"), subject.Short(g.To))
 		}
 	}
 	return nil
-}
-
-func orNothing(digest string) string {
-	if digest == "" {
-		return "nothing"
-	}
-	return subject.Short(digest)
 }

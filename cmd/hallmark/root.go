@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,8 +76,7 @@ func execute(ctx context.Context, args []string, out, errOut *os.File) int {
 	case !a.started:
 		err = fmt.Errorf("%w: %w. See hallmark --help", verdict.ErrUsage, err)
 	}
-	text := strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": ")
-	fmt.Fprintln(a.err, "hallmark: "+foreign.Text(text))
+	fmt.Fprintln(a.err, "hallmark: "+foreign.Text(verdict.Plain(err)))
 	return verdict.ExitCodeOf(err)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline"
 	"github.com/hallmark-ci/hallmark/pipeline/report"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -58,7 +59,7 @@ What has valid signed evidence for the same digest, packs, database and settings
 			}
 			for _, file := range withConfigured(asked, cfg) {
 				if err := writeReport(file, *result, relative(facts.Workspace, dockerfile(cfg)), options.Home.Bill(result.RunID)); err != nil {
-					result.Notes = append(result.Notes, "A report is missing: "+plainly(err))
+					result.Notes = append(result.Notes, "A report is missing: "+verdict.Plain(err))
 				}
 			}
 			defer here.present(result, cfg)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"debug/elf"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,9 +9,9 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-)
 
-var update = flag.Bool("update", false, "write what the programs print into the scripts")
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
+)
 
 // TestMain makes the test binary the program: scripts that call hallmark, and the engine and the probes that hallmark
 // starts from its own file, all run main.
@@ -33,7 +32,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
-		UpdateScripts:       *update,
+		UpdateScripts:       goldentest.Updating(),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {

@@ -140,7 +140,7 @@ func (c *inCI) present(rep *report.Report, cfg *config.Config) {
 	}
 	c.says.Finish(rep.ExitCode == verdict.ExitPass, rep.Headline)
 	if err := c.says.Err(); err != nil {
-		fmt.Fprintln(c.err, "hallmark: telling "+c.facts.System.Name()+": "+plainly(err))
+		fmt.Fprintln(c.err, "hallmark: telling "+c.facts.System.Name()+": "+verdict.Plain(err))
 	}
 }
 
@@ -148,13 +148,8 @@ func (c *inCI) present(rep *report.Report, cfg *config.Config) {
 func (c *inCI) refused(err error) error {
 	if err != nil && c.facts.System != ci.None {
 		c.told.failure(err, verdict.ExitCodeOf(err))
-		c.says.Finish(false, plainly(err))
+		c.says.Finish(false, verdict.Plain(err))
 		_ = c.says.Err()
 	}
 	return err
-}
-
-// plainly is an error without the mark that is for the exit code.
-func plainly(err error) string {
-	return strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": ")
 }

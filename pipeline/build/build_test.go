@@ -2,9 +2,7 @@ package build_test
 
 import (
 	"archive/tar"
-	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -23,8 +21,6 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/engine/enginetest"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMain(m *testing.M) {
 	build.AlwaysEarly()
@@ -168,27 +164,6 @@ func content(t testing.TB, img v1.Image) map[string]string {
 		_ = body.Close()
 	}
 	return out
-}
-
-// golden compares text with testdata/name.golden.
-func golden(t testing.TB, name, text string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, []byte(text)) {
-		t.Errorf("%s differs (go test -update accepts it):\n got:\n%s\nwant:\n%s", path, text, want)
-	}
 }
 
 func names(m map[string]string) []string {

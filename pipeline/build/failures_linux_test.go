@@ -24,6 +24,7 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/build"
 	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/engine/enginetest"
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -84,7 +85,7 @@ func TestFailuresReadWell(t *testing.T) {
 			if name == "unreachable" || name == "unknown-host" { // the resolver's words differ from machine to machine
 				return
 			}
-			golden(t, "failure-"+name, strings.ReplaceAll(err.Error(), dir+"/", "")+"\n")
+			goldentest.Compare(t, filepath.Join("testdata", "failure-"+name+".golden"), strings.ReplaceAll(err.Error(), dir+"/", "")+"\n")
 		})
 	}
 }

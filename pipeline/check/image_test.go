@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/hallmark-ci/hallmark/pipeline/check"
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 	"github.com/hallmark-ci/hallmark/pipeline/image"
 	"github.com/hallmark-ci/hallmark/pipeline/image/imagetest"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -291,7 +292,7 @@ func TestFindingsForPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/findings.golden", text(result.Findings))
+	goldentest.Compare(t, "testdata/findings.golden", text(result.Findings))
 	encoded, err := json.Marshal(result)
 	if err != nil || strings.Contains(string(encoded), "\x1b") {
 		t.Errorf("%v %s", err, encoded)

@@ -1,16 +1,14 @@
 package check_test
 
 import (
-	"flag"
 	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/hallmark-ci/hallmark/pipeline/check"
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 )
-
-var update = flag.Bool("update", false, "write golden files and docs/policies.md anew")
 
 // TestPacks runs every Rego test of every pack that the program carries, and fails for rules that have none and for lines
 // that no test reaches.
@@ -79,16 +77,7 @@ func TestReference(t *testing.T) {
 	if !found {
 		t.Fatalf("%s lacks the line %q", referenceFile, beginReference)
 	}
-	want := guide + beginReference + "\n" + check.Reference(load(t, "base", "spark", "databricks", "databricks-gpu", "promotion"))
-	if *update {
-		if err := os.WriteFile(referenceFile, []byte(want), 0o644); err != nil { //nolint:gosec // a document
-			t.Fatal(err)
-		}
-		return
-	}
-	if string(have) != want {
-		t.Errorf("%s is not what the packs say: run go test ./pipeline/check -run Reference -update", referenceFile)
-	}
+	goldentest.Compare(t, referenceFile, guide+beginReference+"\n"+check.Reference(load(t, "base", "spark", "databricks", "databricks-gpu", "promotion")))
 }
 
 // TestRulesSayEnough holds the packs' own texts to what the reports need of them.

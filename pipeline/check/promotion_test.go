@@ -7,6 +7,7 @@ import (
 
 	"github.com/hallmark-ci/hallmark/pipeline/check"
 	"github.com/hallmark-ci/hallmark/pipeline/evidence"
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -72,5 +73,5 @@ func TestPromotion(t *testing.T) {
 		}
 		b.WriteString("# " + c.name + "\n" + text(result.Findings) + "\n")
 	}
-	golden(t, "testdata/promotion.golden", b.String())
+	goldentest.Compare(t, "testdata/promotion.golden", b.String())
 }

@@ -3,7 +3,6 @@ package check
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -64,11 +63,8 @@ func Names() []string {
 func folder(dir string) (*source, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
-			err = pathErr.Err
-		}
 		return nil, fmt.Errorf("%w: opening the pack's folder %s: %w. Give a folder that holds %s, or the name of an embedded pack (%s)",
-			verdict.ErrUsage, dir, err, manifestName, strings.Join(Names(), ", "))
+			verdict.ErrUsage, dir, verdict.WithoutPath(err), manifestName, strings.Join(Names(), ", "))
 	}
 	defer root.Close() //nolint:errcheck // read only
 	return readSource(root.FS(), filepath.ToSlash(dir))

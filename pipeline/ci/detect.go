@@ -89,6 +89,14 @@ func origin(pullRequest bool, fork string) Origin {
 	}
 }
 
+// marked is where a pull request comes from, of a system that sets a variable for those from forks alone.
+func marked(fork string) Origin {
+	if fork != "" {
+		return Fork
+	}
+	return Own
+}
+
 // between compares the repositories that a pull request comes from and goes to.
 func between(pullRequest bool, from, to string) Origin {
 	switch {

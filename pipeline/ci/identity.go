@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/foreign"
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -211,10 +212,7 @@ func (a asking) ask(ctx context.Context, system System, method, address, bearer 
 		if try == tokenTries || ctx.Err() != nil {
 			return "", silent(system, err)
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(a.wait * time.Duration(try)):
-		}
+		_ = pause.For(ctx, a.wait*time.Duration(try)) // the next try sees that ctx has ended
 	}
 }
 

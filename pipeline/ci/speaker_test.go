@@ -2,7 +2,6 @@ package ci
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,28 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	file = filepath.Join("testdata", file)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got); go test -update writes it anew:\n%s", file, diff)
-	}
-}
 
 // on is a speaker whose clock and agent are the test's.
 func on(system System, out *bytes.Buffer, env Env, agent *bytes.Buffer) Speaker {
@@ -98,7 +77,7 @@ func TestSpeakers(t *testing.T) {
 			if system == None {
 				name = "none"
 			}
-			golden(t, name+".golden", text)
+			goldentest.Compare(t, filepath.Join("testdata", name+".golden"), text)
 		})
 	}
 }

@@ -146,10 +146,7 @@ func jenkins(e Env) Facts {
 		Invocation: e.first("BUILD_URL", "BUILD_TAG"), Workspace: e("WORKSPACE"),
 	}
 	if f.PullRequest != "" {
-		f.Event, f.Origin = "change", Own
-		if e("CHANGE_FORK") != "" {
-			f.Origin = Fork
-		}
+		f.Event, f.Origin = "change", marked(e("CHANGE_FORK"))
 	}
 	return f
 }
@@ -170,10 +167,7 @@ func circleci(e Env) Facts {
 		f.Builder = "https://circleci.com/api/v2/project/" + url.PathEscape(id)
 	}
 	if f.PullRequest != "" {
-		f.Event, f.Origin = "pull_request", Own
-		if e("CIRCLE_PR_REPONAME") != "" {
-			f.Origin = Fork
-		}
+		f.Event, f.Origin = "pull_request", marked(e("CIRCLE_PR_REPONAME"))
 	}
 	return f
 }

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // Bounds on what a configuration may hold. Aliases count each time they are used, so that a few lines cannot stand
@@ -219,7 +220,7 @@ func (d *decoder) scalar(path string, n *yaml.Node, s *shape, v reflect.Value) {
 	case s.typ == reflect.TypeFor[secret.Ref]():
 		v.SetString(n.Value)
 		if err = secret.Ref(n.Value).Check(); err != nil {
-			err = errors.New(strings.TrimPrefix(err.Error(), "usage: "))
+			err = errors.New(verdict.Plain(err))
 			d.conceal(n)
 		}
 	case s.typ == reflect.TypeFor[SigningKey]():

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -65,9 +66,9 @@ func LoadWithoutFile(path string, env []string, sets []string) (*Config, error) 
 
 // find is the file to read, empty where there is none, and the folder that its paths are relative to.
 func find(path string) (file, dir string, err error) {
-	info, err := os.Stat(cmpOr(path, "."))
+	info, err := os.Stat(cmp.Or(path, "."))
 	if err != nil {
-		return "", "", fmt.Errorf("%w: reading the configuration %s: %w. Name a file, or the folder that holds %s", verdict.ErrUsage, path, unwrapPath(err), Name)
+		return "", "", fmt.Errorf("%w: reading the configuration %s: %w. Name a file, or the folder that holds %s", verdict.ErrUsage, path, verdict.WithoutPath(err), Name)
 	}
 	if !info.IsDir() {
 		dir, err = filepath.Abs(filepath.Dir(path))
@@ -80,7 +81,7 @@ func find(path string) (file, dir string, err error) {
 	case err == nil:
 		return filepath.Join(path, Name), dir, nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return "", "", fmt.Errorf("%w: reading the configuration %s: %w", verdict.ErrUsage, filepath.Join(path, Name), unwrapPath(err))
+		return "", "", fmt.Errorf("%w: reading the configuration %s: %w", verdict.ErrUsage, filepath.Join(path, Name), verdict.WithoutPath(err))
 	}
 	if _, err := os.Stat(filepath.Join(dir, "hallmark.yml")); err == nil {
 		return "", "", fmt.Errorf("%w: there is hallmark.yml in %s, which is not read. Rename it to %s", verdict.ErrUsage, dir, Name)
@@ -88,30 +89,16 @@ func find(path string) (file, dir string, err error) {
 	return "", dir, nil
 }
 
-func unwrapPath(err error) error {
-	if p := (*fs.PathError)(nil); errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 // read returns the file's bytes, at most maxFile of them.
 func read(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("%w: reading the configuration %s: %w", verdict.ErrUsage, file, unwrapPath(err))
+		return nil, fmt.Errorf("%w: reading the configuration %s: %w", verdict.ErrUsage, file, verdict.WithoutPath(err))
 	}
 	defer f.Close()
 	body, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("%w: reading the configuration %s: %w", verdict.ErrUsage, file, unwrapPath(err))
+		return nil, fmt.Errorf("%w: reading the configuration %s: %w", verdict.ErrUsage, file, verdict.WithoutPath(err))
 	}
 	if len(body) > maxFile {
 		return nil, fmt.Errorf("%w: reading the configuration %s: it is larger than 1 MiB, which no configuration should be", verdict.ErrUsage, file)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,28 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
-
-var update = flag.Bool("update", false, "write the golden files and the reference anew")
-
-// golden compares got with the file, or writes it.
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got); go test -update writes it anew:\n%s", file, diff)
-	}
-}
 
 // load reads a file of testdata as if it stood in /project.
 func load(t *testing.T, file string, env, sets []string) (*Config, error) {
@@ -66,7 +46,7 @@ func TestGood(t *testing.T) {
 			if err := cfg.Print(&commented, true); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, strings.TrimSuffix(file, ".yaml")+".golden", commented.String())
+			goldentest.Compare(t, strings.TrimSuffix(file, ".yaml")+".golden", commented.String())
 			for _, text := range []string{printed.String(), commented.String()} {
 				again, err := parse([]byte(text), Name, "/project/"+Name, "/project", nil, nil)
 				if err != nil {
@@ -94,7 +74,7 @@ func TestBad(t *testing.T) {
 			if !errors.Is(err, verdict.ErrUsage) {
 				t.Errorf("is no error of usage: %v", err)
 			}
-			golden(t, strings.TrimSuffix(file, ".yaml")+".golden", err.Error()+"\n")
+			goldentest.Compare(t, strings.TrimSuffix(file, ".yaml")+".golden", err.Error()+"\n")
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -150,7 +151,7 @@ func TestBadOverrides(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "%v\n", err)
 	}
-	golden(t, "testdata/overrides.golden", b.String())
+	goldentest.Compare(t, "testdata/overrides.golden", b.String())
 }
 
 // TestStrayIsASecret lets a variable stand that a reference names.

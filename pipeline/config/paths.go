@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -230,5 +231,5 @@ var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 // imageName makes a repository's name of a folder's.
 func imageName(dir string) string {
 	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(filepath.Base(dir)), "-"), "-")
-	return cmpOr(name, "image")
+	return cmp.Or(name, "image")
 }

@@ -10,13 +10,15 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 )
 
 // TestSchemaIsInStep compares the schema with the file that editors load; every field of the types must be in it.
 func TestSchemaIsInStep(t *testing.T) {
 	t.Parallel()
 	schema := string(Schema())
-	golden(t, "hallmark.schema.json", schema)
+	goldentest.Compare(t, "hallmark.schema.json", schema)
 	var walk func(s *shape)
 	walk = func(s *shape) {
 		for _, f := range s.fields {
@@ -35,7 +37,7 @@ func TestSchemaIsInStep(t *testing.T) {
 // TestReferenceIsInStep compares docs/configuration.md with the code.
 func TestReferenceIsInStep(t *testing.T) {
 	t.Parallel()
-	golden(t, "../../docs/configuration.md", Reference())
+	goldentest.Compare(t, "../../docs/configuration.md", Reference())
 	if _, err := parse([]byte(referenceExample), Name, "", "/project", nil, nil); err != nil {
 		t.Errorf("the example of the reference is refused: %v", err)
 	}

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
-	"strings"
 
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // Sign says who signs, and who else is trusted.
@@ -57,7 +57,7 @@ func (k SigningKey) check() error {
 		return nil
 	}
 	if err := k.Ref().Check(); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "usage: ") + "; keyless signs without a key")
+		return errors.New(verdict.Plain(err) + "; keyless signs without a key")
 	}
 	return nil
 }

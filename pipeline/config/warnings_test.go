@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 )
 
 // TestWarnings holds what is told before anything is done, what is not, and that no value is repeated.
@@ -13,7 +15,7 @@ func TestWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := strings.Join(cfg.Warnings(), "\n") + "\n"
-	golden(t, "testdata/warnings.golden", said)
+	goldentest.Compare(t, "testdata/warnings.golden", said)
 	if strings.Contains(said, "written-out") {
 		t.Errorf("a value is repeated: %s", said)
 	}

@@ -4,39 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	file = "testdata/" + file
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got); go test -update writes it anew:\n%s", file, diff)
-	}
-}
 
 var start = time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
 
@@ -96,7 +73,7 @@ func TestPlain(t *testing.T) {
 		r.event(e)
 	}
 	r.close(at(23))
-	golden(t, "plain.txt", out.String())
+	goldentest.Compare(t, "testdata/plain.txt", out.String())
 	harmless(t, out.String())
 }
 
@@ -109,7 +86,7 @@ func TestJSON(t *testing.T) {
 		r.event(e)
 	}
 	r.close(at(23))
-	golden(t, "events.jsonl", out.String())
+	goldentest.Compare(t, "testdata/events.jsonl", out.String())
 	harmless(t, out.String())
 	for line := range strings.Lines(out.String()) {
 		var e progress.Event
@@ -157,7 +134,7 @@ func TestBoard(t *testing.T) {
 		}
 		r.close(at(23))
 		moment("at the end")
-		golden(t, fmt.Sprintf("board-%dx%d.txt", size[0], size[1]), b.String())
+		goldentest.Compare(t, fmt.Sprintf("testdata/board-%dx%d.txt", size[0], size[1]), b.String())
 		if s.hidden {
 			t.Error("the cursor stays hidden")
 		}

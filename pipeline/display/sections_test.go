@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 )
 
 // headed writes sections as a CI system would fold them.
@@ -28,7 +30,7 @@ func TestSections(t *testing.T) {
 		s.event(e)
 	}
 	s.close(at(60))
-	golden(t, "sections.txt", out.String())
+	goldentest.Compare(t, "testdata/sections.txt", out.String())
 
 	var plain bytes.Buffer
 	p := newLines(newPlain(&plain, start))

@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/util/grpcerrors"
 	"google.golang.org/grpc/codes"
 
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -101,10 +102,8 @@ const (
 
 func (e *Engine) look(ctx context.Context, giveUp context.CancelCauseFunc) {
 	for missed := 0; missed < misses; {
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, lookEvery) != nil {
 			return
-		case <-time.After(lookEvery):
 		}
 		asking, cancel := context.WithTimeout(ctx, answerWait)
 		_, err := e.client.Info(asking)

@@ -135,5 +135,5 @@ func packsDigest(packs []Pack) (string, error) {
 		}
 		lines[i] = p.Name + "\n" + p.Version + "\n" + p.Digest
 	}
-	return strings.TrimPrefix(digestOf([]byte(strings.Join(sortedCopy(lines), "\n\n"))), "sha256:"), nil
+	return strings.TrimPrefix(subject.DigestOf([]byte(strings.Join(sortedCopy(lines), "\n\n"))), "sha256:"), nil
 }

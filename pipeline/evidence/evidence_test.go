@@ -3,8 +3,6 @@ package evidence_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,12 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hallmark-ci/hallmark/pipeline/evidence"
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var (
 	digestA = "sha256:" + strings.Repeat("a1", 32)
@@ -134,7 +131,7 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			pretty.WriteString(string(sum.Kind) + " | " + sum.Slot + " | " + string(sum.Verdict) + " | " + sum.Text + "\n")
-			golden(t, name+".golden", pretty.Bytes())
+			goldentest.Compare(t, filepath.Join("testdata", name+".golden"), pretty.Bytes())
 
 			again, err := evidence.Parse(data, 0)
 			if err != nil {
@@ -147,23 +144,6 @@ func TestGolden(t *testing.T) {
 				t.Error("no digest")
 			}
 		})
-	}
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs; run with -update if that is meant (-want +got):\n%s", path, diff)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -37,7 +38,7 @@ func Inputs(settings map[string]string) string {
 	if err != nil {
 		data = fmt.Appendf(nil, "%q", clean) // fmt sorts keys: still the same for the same settings
 	}
-	return digestOf(data)
+	return subject.DigestOf(data)
 }
 
 // check refuses a mark that cannot stand in evidence of the given kind.

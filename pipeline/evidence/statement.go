@@ -142,10 +142,5 @@ func (s Statement) Digest() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return digestOf(data), nil
-}
-
-func digestOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return subject.DigestOf(data), nil
 }

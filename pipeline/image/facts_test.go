@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 	"github.com/hallmark-ci/hallmark/pipeline/image"
 	"github.com/hallmark-ci/hallmark/pipeline/image/imagetest"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -104,7 +105,7 @@ func TestFactsGolden(t *testing.T) {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	must(encoder.Encode(f))
-	golden(t, "testdata/facts.golden.json", out.Bytes())
+	goldentest.Compare(t, "testdata/facts.golden.json", out.Bytes())
 }
 
 func TestNoSecretIsKept(t *testing.T) {

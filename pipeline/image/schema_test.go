@@ -3,38 +3,17 @@ package image_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/invopop/jsonschema"
 
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 	"github.com/hallmark-ci/hallmark/pipeline/image"
 )
-
-var update = flag.Bool("update", false, "write golden files, the schema and the documented fields anew")
-
-// golden compares got with the file, or writes it with -update.
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs; run go test ./pipeline/image -update and look at the change (-file +code):\n%s", file, diff)
-	}
-}
 
 func reflectSchema() *jsonschema.Schema {
 	reflector := jsonschema.Reflector{AllowAdditionalProperties: true, ExpandedStruct: true}
@@ -53,8 +32,8 @@ func TestSchemaIsTheCode(t *testing.T) {
 	if err := encoder.Encode(reflectSchema()); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "facts.schema.json", out.Bytes())
-	if !*update && !bytes.Equal(image.FactsSchema(), out.Bytes()) {
+	goldentest.Compare(t, "facts.schema.json", out.Bytes())
+	if !goldentest.Updating() && !bytes.Equal(image.FactsSchema(), out.Bytes()) {
 		t.Error("FactsSchema is not the schema file")
 	}
 }
@@ -76,7 +55,7 @@ func TestDocsNameEveryField(t *testing.T) {
 	if !ok || !ok2 {
 		t.Fatalf("%s has lost the marks around its fields", docsFile)
 	}
-	golden(t, filepath.FromSlash(docsFile), []byte(before+begin+fields(reflectSchema())+end+after))
+	goldentest.Compare(t, docsFile, before+begin+fields(reflectSchema())+end+after)
 }
 
 // fields writes a table for the facts and one for each type in them.

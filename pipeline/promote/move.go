@@ -1,11 +1,12 @@
 package promote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
@@ -120,7 +121,7 @@ func (m *mover) readBack(ctx context.Context) error {
 		}
 		progress.From(ctx).Notef("%s still shows %s after the write; reading again in %s (%d of %d)",
 			m.plan.Request.object(), orNothing(holder), wait, read, m.patience.Reads)
-		if err := sleep(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return unknown(m.plan, nil, err)
 		}
 		wait *= 2
@@ -136,19 +137,5 @@ func (m *mover) head(ctx context.Context) (string, error) {
 }
 
 func orNothing(digest string) string {
-	if digest == "" {
-		return "nothing"
-	}
-	return subject.Short(digest)
-}
-
-func sleep(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
+	return cmp.Or(subject.Short(digest), "nothing")
 }

@@ -205,7 +205,7 @@ func (a *azureLogin) proof(ctx context.Context, app application) (proof, lacks s
 	switch {
 	case errors.Is(err, verdict.ErrUsage):
 		return "", fmt.Sprintf("%s names application %s, but the job cannot show that it is that: %s", envAzureClient, app.client,
-			strings.TrimPrefix(secret.Redact(err.Error()), verdict.ErrUsage.Error()+": ")), nil
+			secret.Redact(verdict.Plain(err))), nil
 	case err != nil:
 		return "", "", err
 	}

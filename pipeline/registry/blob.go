@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 )
@@ -54,7 +55,7 @@ func (u *blobUpload) run(ctx context.Context) error {
 			return err
 		}
 		announce(ctx, u.repo.RegistryStr(), broken.reason, wait, try, patience.retries)
-		if err := sleep(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			task.End(err)
 			return err
 		}

@@ -3,8 +3,6 @@ package registry
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -45,10 +43,7 @@ func (m Manifest) RawManifest() ([]byte, error) { return m.Bytes, nil }
 func (m Manifest) MediaType() (types.MediaType, error) { return m.Type, nil }
 
 // Digest is the SHA-256 digest of the bytes.
-func (m Manifest) Digest() string {
-	sum := sha256.Sum256(m.Bytes)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
+func (m Manifest) Digest() string { return subject.DigestOf(m.Bytes) }
 
 // ManifestOf takes the manifest out of an image or an index.
 func ManifestOf(source Source) (Manifest, error) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 )
 
@@ -61,7 +62,7 @@ func (r *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		discard(resp)
 		announce(req.Context(), req.URL.Host, reason, wait, try, r.policy.retries)
-		if err := sleep(req.Context(), wait); err != nil {
+		if err := pause.For(req.Context(), wait); err != nil {
 			return nil, err
 		}
 	}
@@ -127,17 +128,6 @@ func exhaust(resp *http.Response, err error, tries int, asked, left time.Duratio
 		resp.Header.Set(askedHeader, asked.String())
 	}
 	return resp, nil
-}
-
-func sleep(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
 
 // discard reads a little of a body that nobody wants, so that the connection can be used again.

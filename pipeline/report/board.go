@@ -257,7 +257,7 @@ func (g Golden) sentence() string {
 func (c *canvas) verdict(r Report) {
 	word := loud(r.Verdict, r.ExitCode)
 	c.line("")
-	head, indent := c.paint(word, bold, verdictPaint(r.Verdict, r.ExitCode))+"  ", cells(word)+2
+	head, indent := c.paint(word, bold, verdictPaints[shown(r.Verdict, r.ExitCode)])+"  ", cells(word)+2
 	for i, line := range Wrap(foreign.Line(r.Headline), c.width-indent) {
 		if i > 0 {
 			head = strings.Repeat(" ", indent)

@@ -104,7 +104,7 @@ type slab struct {
 }
 
 func newPage(r Report) pageData {
-	p := pageData{Report: r, Word: loud(r.Verdict, r.ExitCode), Class: class(r.Verdict, r.ExitCode), Notes: r.allNotes(), Fresh: r.news()}
+	p := pageData{Report: r, Word: loud(r.Verdict, r.ExitCode), Class: string(shown(r.Verdict, r.ExitCode)), Notes: r.allNotes(), Fresh: r.news()}
 	p.timeline()
 	p.Sorted = append([]verdict.Finding(nil), r.Findings...)
 	verdict.Sort(p.Sorted)
@@ -137,17 +137,6 @@ func newPage(r Report) pageData {
 	return p
 }
 
-func class(v verdict.Verdict, exitCode int) string {
-	switch {
-	case v == verdict.Fail:
-		return "fail"
-	case v == verdict.Pass && exitCode == 0:
-		return "pass"
-	default:
-		return "inconclusive"
-	}
-}
-
 func percent(part, whole float64) float64 {
 	if whole <= 0 || part <= 0 {
 		return 0
@@ -178,7 +167,7 @@ func (p *pageData) timeline() {
 		case NotReached:
 			b.Class, b.Said = "unreached", cmp.Or(s.Reason, "not reached")
 		case Failed:
-			b.Class, b.Said = class(s.Verdict, 1), cmp.Or(s.reason(), s.Detail)
+			b.Class, b.Said = string(shown(s.Verdict, verdict.ExitFail)), cmp.Or(s.reason(), s.Detail)
 		}
 		b.Left, b.Width = place(s.Started, s.Elapsed)
 		for _, t := range timings {

@@ -47,7 +47,7 @@ type markdown struct{ strings.Builder }
 func (m *markdown) line(format string, args ...any) { fmt.Fprintf(m, format+"\n", args...) }
 
 func (m *markdown) verdict(r Report) {
-	m.line("## %s Hallmark: %s\n", emblem(r.Verdict, r.ExitCode), loud(r.Verdict, r.ExitCode))
+	m.line("## %s Hallmark: %s\n", emblems[shown(r.Verdict, r.ExitCode)], loud(r.Verdict, r.ExitCode))
 	if r.Headline != "" {
 		m.line("**%s**\n", md(r.Headline))
 	}
@@ -75,16 +75,7 @@ func (m *markdown) verdict(r Report) {
 	m.line("")
 }
 
-func emblem(v verdict.Verdict, exitCode int) string {
-	switch {
-	case v == verdict.Fail:
-		return "❌"
-	case v == verdict.Pass && exitCode == 0:
-		return "✅"
-	default:
-		return "⚠️"
-	}
-}
+var emblems = map[verdict.Verdict]string{verdict.Fail: "❌", verdict.Pass: "✅", verdict.Inconclusive: "⚠️"}
 
 func (m *markdown) row(columns ...string) { m.line("| %s |", strings.Join(columns, " | ")) }
 

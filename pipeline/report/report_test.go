@@ -3,36 +3,15 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"io"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	file = "testdata/" + file
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s differs (-want +got); go test -update writes it anew:\n%s", file, diff)
-	}
-}
 
 var samples = map[string]func() Report{"passed": passed, "failed": failed, "inconclusive": inconclusive, "empty": func() Report { return Report{} }}
 
@@ -61,7 +40,7 @@ func TestRenderings(t *testing.T) {
 				if err := render(&out, sample()); err != nil {
 					t.Fatal(err)
 				}
-				golden(t, name+"."+ending, out.Bytes())
+				goldentest.Compare(t, "testdata/"+name+"."+ending, out.Bytes())
 			})
 		}
 	}
@@ -111,16 +90,16 @@ func TestVerifyTable(t *testing.T) {
 		if err := VerifyTable(&out, v, 100, false); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name+".txt", out.Bytes())
+		goldentest.Compare(t, "testdata/"+name+".txt", out.Bytes())
 		if err := VerifyTable(&colour, v, 80, true); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name+".colour.txt", colour.Bytes())
+		goldentest.Compare(t, "testdata/"+name+".colour.txt", colour.Bytes())
 		var body bytes.Buffer
 		if err := VerifyJSON(&body, v); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name+".json", body.Bytes())
+		goldentest.Compare(t, "testdata/"+name+".json", body.Bytes())
 	}
 }
 
@@ -131,7 +110,7 @@ func TestFindings(t *testing.T) {
 	if err := Findings(&out, failed().Findings, 80, false); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "findings.txt", out.Bytes())
+	goldentest.Compare(t, "testdata/findings.txt", out.Bytes())
 }
 
 // TestCheckup compares what doctor says, for people and machines.
@@ -161,7 +140,7 @@ func TestCheckup(t *testing.T) {
 		if err := render(&out); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, file, out.Bytes())
+		goldentest.Compare(t, "testdata/"+file, out.Bytes())
 	}
 }
 

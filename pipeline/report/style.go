@@ -76,16 +76,15 @@ func loud(v verdict.Verdict, exitCode int) string {
 	}
 }
 
-func verdictPaint(v verdict.Verdict, exitCode int) paint {
-	switch {
-	case v == verdict.Fail:
-		return red
-	case v == verdict.Pass && exitCode == 0:
-		return green
-	default:
-		return yellow
+// shown is the verdict that a run's colours and signs stand for: it is a pass only where the program ended with one.
+func shown(v verdict.Verdict, exitCode int) verdict.Verdict {
+	if v == verdict.Fail || v == verdict.Pass && exitCode == verdict.ExitPass {
+		return v
 	}
+	return verdict.Inconclusive
 }
+
+var verdictPaints = map[verdict.Verdict]paint{verdict.Fail: red, verdict.Pass: green, verdict.Inconclusive: yellow}
 
 func severityPaint(s verdict.Severity) paint {
 	switch s {

@@ -15,6 +15,8 @@ import (
 
 	"github.com/aquasecurity/trivy-db/pkg/db"
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // ArchiveLimits bounds a database archive. A zero field takes its default.
@@ -125,7 +127,7 @@ func probe(dir string) (err error) {
 	defer file.Close()
 	info, err := os.Stat(db.Path(dir))
 	if err != nil {
-		return pathCause(err)
+		return verdict.WithoutPath(err)
 	}
 	return file.View(func(tx *bolt.Tx) error {
 		if tx.Size() > info.Size() {

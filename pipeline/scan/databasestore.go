@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -255,7 +254,7 @@ func (s store) local(path string) (*Database, error) {
 	source := "file:" + path
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: opening the vulnerability database %s: %w", verdict.ErrUsage, source, pathCause(err))
+		return nil, fmt.Errorf("%w: opening the vulnerability database %s: %w", verdict.ErrUsage, source, verdict.WithoutPath(err))
 	}
 	if info.IsDir() {
 		if _, err := openFolder(path, source, ""); err != nil {
@@ -319,7 +318,7 @@ func (s store) folderDigest(dir string) (string, error) {
 func fileDigest(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return "", pathCause(err)
+		return "", verdict.WithoutPath(err)
 	}
 	defer file.Close()
 	hash := sha256.New()
@@ -327,11 +326,4 @@ func fileDigest(path string) (string, error) {
 		return "", err
 	}
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil)), nil
-}
-
-func pathCause(err error) error {
-	if wrapped := (*fs.PathError)(nil); errors.As(err, &wrapped) {
-		return wrapped.Err
-	}
-	return err
 }

@@ -231,8 +231,7 @@ func (r *runner) notes(eosl bool) {
 		add("%s lists no packages: if its package database was removed, its packages were not scanned", r.System)
 	}
 	if n := len(r.Unidentified); n > 0 {
-		add("%d Java %s without pom.properties could not be identified and %s not matched: %s", n,
-			plural(n, "archive", "archives"), plural(n, "was", "were"), shortList(r.Unidentified, 3))
+		add("%s without pom.properties could not be identified and %s not matched: %s", verdict.Plural(n, "Java archive"), were(n), shortList(r.Unidentified, 3))
 	}
 	var unread []string
 	for _, p := range r.items.problems {
@@ -242,12 +241,11 @@ func (r *runner) notes(eosl bool) {
 	}
 	if len(unread) > 0 {
 		slices.Sort(unread)
-		add("%d %s could not be read as the packages that they look like: %s", len(unread),
-			plural(len(unread), "file", "files"), shortList(unread, 3))
+		add("%s could not be read as the packages that they look like: %s", verdict.Plural(len(unread), "file"), shortList(unread, 3))
 	}
 	if r.tooLarge > 0 {
-		add("%d text %s larger than %d MiB (%d MiB together) %s not searched for secrets", r.tooLarge,
-			plural(r.tooLarge, "file", "files"), maxSecretFile>>20, r.tooLargeMiB, plural(r.tooLarge, "was", "were"))
+		add("%s larger than %d MiB (%d MiB together) %s not searched for secrets", verdict.Plural(r.tooLarge, "text file"),
+			maxSecretFile>>20, r.tooLargeMiB, were(r.tooLarge))
 	}
 	if !r.options.Secrets {
 		add("secrets were not looked for")
@@ -279,7 +277,7 @@ func (r *Result) Summary() string {
 		}
 	}
 	if blocking == 0 {
-		return fmt.Sprintf("%d %s, none blocking", len(r.Findings), plural(len(r.Findings), "finding", "findings"))
+		return verdict.Plural(len(r.Findings), "finding") + ", none blocking"
 	}
 	var parts []string
 	for _, severity := range slices.Backward(verdict.Severities) {
@@ -287,6 +285,5 @@ func (r *Result) Summary() string {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[severity], severity))
 		}
 	}
-	return fmt.Sprintf("%d blocking of %d %s (%s)", blocking, len(r.Findings),
-		plural(len(r.Findings), "finding", "findings"), strings.Join(parts, ", "))
+	return fmt.Sprintf("%d blocking of %s (%s)", blocking, verdict.Plural(len(r.Findings), "finding"), strings.Join(parts, ", "))
 }

@@ -4,9 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,12 +12,11 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 	"github.com/hallmark-ci/hallmark/pipeline/image"
 	"github.com/hallmark-ci/hallmark/pipeline/image/imagetest"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // today is the day on which every test takes place.
 func today() time.Time { return time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC) }
@@ -234,24 +231,6 @@ func TestGoldenOutputs(t *testing.T) {
 		if err := r.Write(&out, format); err != nil {
 			t.Fatal(err)
 		}
-		compare(t, format+".golden", out.Bytes())
-	}
-}
-
-func compare(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs (run with -update if that is meant):\n%s", name, got)
+		goldentest.Compare(t, filepath.Join("testdata", format+".golden"), out.Bytes())
 	}
 }

@@ -22,8 +22,7 @@ func (r *Result) writeTable(w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s\n", foreign.Line(r.report.ArtifactName))
 	system := cmp.Or(foreign.Line(r.System), "no operating system recognised")
-	fmt.Fprintf(&b, "  %s, %d %s, %d %s\n", system, r.Packages, plural(r.Packages, "package", "packages"),
-		len(r.report.Metadata.Layers), plural(len(r.report.Metadata.Layers), "layer", "layers"))
+	fmt.Fprintf(&b, "  %s, %s, %s\n", system, verdict.Plural(r.Packages, "package"), verdict.Plural(len(r.report.Metadata.Layers), "layer"))
 	fmt.Fprintf(&b, "  database  %s, data of %s\n            %s\n", foreign.Line(r.Database.Source),
 		r.Database.UpdatedAt.UTC().Format("2006-01-02"), r.Database.Digest)
 	for _, note := range r.Notes {

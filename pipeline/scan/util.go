@@ -10,11 +10,12 @@ import (
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
-func plural(n int, one, many string) string {
+// were is the verb of n things.
+func were(n int) string {
 	if n == 1 {
-		return one
+		return "was"
 	}
-	return many
+	return "were"
 }
 
 // shortList names the first few and counts the rest.

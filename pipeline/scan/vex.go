@@ -28,12 +28,12 @@ func loadVEX(paths []string) ([]vexDocument, error) {
 	for _, path := range paths {
 		file, err := os.Open(path)
 		if err != nil {
-			return nil, fmt.Errorf("%w: reading the VEX document %s: %w", verdict.ErrUsage, path, pathCause(err))
+			return nil, fmt.Errorf("%w: reading the VEX document %s: %w", verdict.ErrUsage, path, verdict.WithoutPath(err))
 		}
 		text, err := io.ReadAll(io.LimitReader(file, maxVEX+1))
 		file.Close()
 		if err != nil {
-			return nil, fmt.Errorf("reading the VEX document %s: %w", path, pathCause(err))
+			return nil, fmt.Errorf("reading the VEX document %s: %w", path, verdict.WithoutPath(err))
 		}
 		document, err := parseVEX(text)
 		if err != nil {

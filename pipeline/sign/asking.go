@@ -12,6 +12,7 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 )
 
@@ -94,10 +95,8 @@ func again(ctx context.Context, work func() error) error {
 		if err == nil || errors.As(err, new(final)) || try == askTries || ctx.Err() != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, askWait*time.Duration(try)) != nil {
 			return err
-		case <-time.After(askWait * time.Duration(try)):
 		}
 	}
 }

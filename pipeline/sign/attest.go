@@ -185,7 +185,7 @@ func (a *attesting) make(ctx context.Context, image v1.Descriptor, statement evi
 	if _, err := evidence.Parse(payload, 0); err != nil {
 		return p, err // nobody would accept it
 	}
-	digest := digestOf(payload)
+	digest := subject.DigestOf(payload)
 	stands, err := a.stands(ctx, digest)
 	if err != nil || stands && !a.tags {
 		return p, err
@@ -228,7 +228,7 @@ func (a *attesting) stands(ctx context.Context, digest string) (bool, error) {
 			continue
 		}
 		found, err := a.fetch(ctx, entry)
-		if err == nil && digestOf(found.payload) == digest {
+		if err == nil && subject.DigestOf(found.payload) == digest {
 			if _, err := a.own.ofBundle(found.bundle); err == nil {
 				return true, nil
 			}
@@ -258,7 +258,7 @@ func (a *attesting) attestation(made sealed, predicateType, digest string) (atta
 				return false, err
 			}
 			payload, _, err := a.own.ofEnvelope(ctx, data)
-			return err == nil && digestOf(payload) == digest, nil
+			return err == nil && subject.DigestOf(payload) == digest, nil
 		},
 	}, nil
 }

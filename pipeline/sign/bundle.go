@@ -2,8 +2,6 @@ package sign
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -79,11 +77,6 @@ func unseal(data []byte) (unsealed, error) {
 		return unsealed{}, fmt.Errorf("the envelope has %d signatures, not one", n)
 	}
 	return unsealed{bundle: b, payload: content.DsseEnvelope.GetPayload()}, nil
-}
-
-func digestOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // errNotOurs marks a referrer that is no evidence at all: other tools attach things too.

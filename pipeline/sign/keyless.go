@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -211,7 +210,7 @@ func plain(err error) error {
 	if err == nil {
 		return nil
 	}
-	return errors.New(strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": "))
+	return errors.New(verdict.Plain(err))
 }
 
 // ready hands out a certificate that is there already.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/registry"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -59,10 +60,8 @@ func (s *Signer) rewrite(ctx context.Context, c *registry.Client, at subject.Sub
 		if err == nil && try == 0 {
 			wait = max(settle, 2*time.Since(started))
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(wait):
+		if err := pause.For(ctx, wait); err != nil {
+			return err
 		}
 		if err == nil {
 			if current, there, err := c.Head(ctx, at.Repository, tag); err != nil {

@@ -114,7 +114,7 @@ func blob(ctx context.Context, c *registry.Client, repository string, d v1.Descr
 	if err != nil {
 		return nil, c.Explain(err, doing, object)
 	}
-	if int64(len(data)) != d.Size || digestOf(data) != d.Digest.String() {
+	if int64(len(data)) != d.Size || subject.DigestOf(data) != d.Digest.String() {
 		return nil, &verdict.Error{
 			Verdict: verdict.Inconclusive, Code: registry.CodeAnswer, Doing: doing, Object: object,
 			Cause:  errors.New("what the registry sent is not what the digest says"),

@@ -4,6 +4,8 @@
 package subject
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -36,6 +38,12 @@ func (s Subject) String() string { return s.Repository + "@" + s.Digest }
 
 // Tagged is the reference of tag in the subject's repository.
 func (s Subject) Tagged(tag string) string { return s.Repository + ":" + tag }
+
+// DigestOf is the digest of data, as registries write it: "sha256:…".
+func DigestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
 
 // Short is the first twelve hexadecimal digits of the digest: for people and for staging tags.
 func (s Subject) Short() string { return Short(s.Digest) }

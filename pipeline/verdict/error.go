@@ -3,6 +3,7 @@ package verdict
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 )
 
@@ -40,6 +41,17 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Cause }
+
+// Plain is what err says to people. A usage error begins with its mark, which is for the exit code and says nothing to them.
+func Plain(err error) string { return strings.TrimPrefix(err.Error(), ErrUsage.Error()+": ") }
+
+// WithoutPath is what is wrong with a file, for sentences that name the file by themselves: "permission denied".
+func WithoutPath(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
 
 // OfError is the verdict of an operation that returned err: none is a pass, an *Error's own verdict counts,
 // and whatever is not known to be the image's fault is inconclusive.

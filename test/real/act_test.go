@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,11 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // actEvent is what act says of a workflow: a line of a step, a command of one, or the end of a step or job.
 type actEvent struct {
@@ -240,23 +235,4 @@ func withoutDebian(text string) string {
 		text = c.what.ReplaceAllString(text, c.is)
 	}
 	return text
-}
-
-// asBefore compares a text with what people read last time.
-func asBefore(t *testing.T, file, got string) {
-	t.Helper()
-	file = filepath.Join(top, "test/real/testdata/action", file)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got); go test -tags real ./test/real -run TestAction -update writes it anew:\n%s", file, diff)
-	}
 }

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 )
 
 // actionRepository is a repository with this action, projects by their folders, and a workflow that uses the one on the
@@ -90,7 +92,7 @@ func TestActionInAWorkflow(t *testing.T) {
 		}
 	}
 	a.secrets(t, password)
-	asBefore(t, "workflow.golden", a.told())
+	goldentest.Compare(t, "testdata/action/workflow.golden", a.told())
 	if t.Failed() {
 		t.Log(log)
 		return
@@ -116,7 +118,7 @@ func TestActionStopped(t *testing.T) {
 	repository := actionRepository(t, "stopped.yml", map[string]string{"gate": gate, "probe": probe})
 	a := startAct(t, repository, nil, asOptions(h.settings()), nil).end(t, true)
 	a.secrets(t, password)
-	asBefore(t, "stopped.golden", a.told())
+	goldentest.Compare(t, "testdata/action/stopped.golden", a.told())
 	if t.Failed() {
 		t.Log(a.log.String())
 	}
@@ -284,7 +286,7 @@ func (s *sparkImage) approved(t *testing.T) {
 	a := startAct(t, repository, []string{"HALLMARK_KEY=" + string(key), "HALLMARK_KEY_PASSWORD=" + password}, options, nil).end(t, false)
 	t.Logf("both jobs took %s", time.Since(began).Round(time.Second))
 	a.secrets(t, password)
-	asBefore(t, "approval.golden", withoutDebian(a.told()))
+	goldentest.Compare(t, "testdata/action/approval.golden", withoutDebian(a.told()))
 	if t.Failed() {
 		t.Log(a.log.String())
 	}

@@ -1,7 +1,6 @@
 package starter_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,32 +8,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/hallmark-ci/hallmark/pipeline/ci"
 	"github.com/hallmark-ci/hallmark/pipeline/ci/starter"
 	"github.com/hallmark-ci/hallmark/pipeline/config"
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got); go test -update writes it anew:\n%s", file, diff)
-	}
-}
 
 // TestRepositories looks at small repositories, and compares what is written with what was last time. Whatever it is,
 // the configuration that is written parses, and means what it was found to be.
@@ -74,7 +54,7 @@ func TestRepositories(t *testing.T) {
 			for _, f := range files {
 				fmt.Fprintf(&text, "==> %s (exists: %t) %s\n%s", f.Path, f.Exists, f.Note, f.Body)
 			}
-			golden(t, filepath.Join("testdata", name+".golden"), text.String())
+			goldentest.Compare(t, filepath.Join("testdata", name+".golden"), text.String())
 
 			written := filepath.Join(t.TempDir(), "hallmark.yaml")
 			if err := os.WriteFile(written, []byte(files[0].Body), 0o644); err != nil {
@@ -128,13 +108,7 @@ func TestExamples(t *testing.T) {
 		if err != nil || len(files) != 2 {
 			t.Fatalf("%s: %d files, %v", system, len(files), err)
 		}
-		path := filepath.Join(folder, string(system), files[1].Path)
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		golden(t, path, files[1].Body)
+		goldentest.Compare(t, filepath.Join(folder, string(system), files[1].Path), files[1].Body)
 	}
 }
 

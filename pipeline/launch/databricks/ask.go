@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 )
 
 // Answer is what a workspace says of launches that are only planned.
@@ -26,7 +27,7 @@ func Ask(ctx context.Context, options Options) (Answer, error) {
 		return Answer{}, err
 	}
 	if options.wait == nil {
-		options.wait = sleep
+		options.wait = pause.For
 	}
 	space, err := connect(ctx, options)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -25,7 +26,7 @@ func TestPausesGrow(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		pauses = append(pauses, d.Round(time.Millisecond))
-		return sleep(ctx, 0)
+		return pause.For(ctx, 0)
 	}
 	if result := run(t, o, testSpec(python("1", "100"))); result.Verdict != verdict.Pass {
 		t.Fatalf("%s: %s", result.Verdict, result.Reason)

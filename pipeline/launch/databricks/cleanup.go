@@ -9,6 +9,7 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/service/compute"
 
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 )
 
@@ -56,7 +57,7 @@ func Cleanup(ctx context.Context, sweep Sweep) ([]Swept, error) {
 		sweep.Now = time.Now()
 	}
 	if sweep.wait == nil {
-		sweep.wait = sleep
+		sweep.wait = pause.For
 	}
 	space, err := connect(ctx, Options{Settings: Settings{Profile: sweep.Profile, Host: sweep.Host}, Transport: sweep.Transport, wait: sweep.wait})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -92,7 +93,7 @@ func TestCleanupCannotAsk(t *testing.T) {
 	if _, err := Cleanup(t.Context(), Sweep{Host: s.http.URL}); !errors.Is(err, verdict.ErrUsage) {
 		t.Errorf("not logged in: %v", err)
 	}
-	quick := func(ctx context.Context, _ time.Duration) error { return sleep(ctx, 0) }
+	quick := func(ctx context.Context, _ time.Duration) error { return pause.For(ctx, 0) }
 	if _, err := Cleanup(t.Context(), Sweep{Host: "http://127.0.0.1:1", wait: quick}); verdict.ExitCodeOf(err) != verdict.ExitInconclusive {
 		t.Errorf("no answer: %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
@@ -176,7 +177,7 @@ func TestInterruptsDoNotWaitForLogs(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			s.before(at, cancel)
 			o := s.options()
-			o.LogDelivery, o.wait = "dbfs:/logs", sleep
+			o.LogDelivery, o.wait = "dbfs:/logs", pause.For
 			target, err := New(o)
 			if err != nil {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -89,7 +90,7 @@ func TestDeletionIsRepeated(t *testing.T) {
 		if d > deletePause*5/4 {
 			t.Errorf("waited for %s", d)
 		}
-		return sleep(ctx, 0)
+		return pause.For(ctx, 0)
 	}
 	result := run(t, o, testSpec())
 	if result.Verdict != verdict.Pass || len(s.left()) > 0 {

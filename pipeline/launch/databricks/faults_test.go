@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
@@ -213,7 +214,7 @@ func TestThrottlingIsWaitedFor(t *testing.T) {
 		mu.Lock()
 		waits = append(waits, d)
 		mu.Unlock()
-		return sleep(ctx, 0)
+		return pause.For(ctx, 0)
 	}
 	s.script(postCreate, says(429, "REQUEST_LIMIT_EXCEEDED", "slow down", "Retry-After", "7"), says(429, "REQUEST_LIMIT_EXCEEDED", "slow down", "Retry-After", "3600"))
 	spec := testSpec()
@@ -332,7 +333,7 @@ func TestNoTimeForAFreshCluster(t *testing.T) {
 	s := newServer(t)
 	s.states, s.ends = [][]string{{"PENDING", "PENDING", "TERMINATED"}}, []map[string]any{reason("CLOUD_PROVIDER_LAUNCH_FAILURE", "CLOUD_FAILURE")}
 	o := s.options()
-	o.wait = func(ctx context.Context, _ time.Duration) error { return sleep(ctx, 300*time.Millisecond) }
+	o.wait = func(ctx context.Context, _ time.Duration) error { return pause.For(ctx, 300*time.Millisecond) }
 	spec := testSpec()
 	spec.Timeout = time.Second
 	result := run(t, o, spec)

@@ -292,7 +292,7 @@ func (w *workspace) checkImage(ctx context.Context, o Options, spec launch.Spec,
 	var err error
 	made.username, made.password, err = o.Credentials.read()
 	if err != nil {
-		found.problem(n, "the registry's credentials cannot be read: "+strings.TrimPrefix(short(err), "usage: "), "Correct launch.databricks.credentials")
+		found.problem(n, "the registry's credentials cannot be read: "+short(errors.New(verdict.Plain(err))), "Correct launch.databricks.credentials")
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/subject"
 )
 
@@ -40,7 +41,7 @@ func (s *server) options() Options {
 	return Options{
 		Settings: Settings{Host: s.http.URL, Runtime: "16.4", NodeType: Smallest, Retries: 2},
 		Tag:      "registry.example.com/platform/dbr:staging-1",
-		wait:     func(ctx context.Context, _ time.Duration) error { return sleep(ctx, time.Millisecond) },
+		wait:     func(ctx context.Context, _ time.Duration) error { return pause.For(ctx, time.Millisecond) },
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 	"github.com/hallmark-ci/hallmark/pipeline/progress"
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
@@ -63,7 +64,7 @@ func New(options Options) (*Target, error) {
 		return nil, err
 	}
 	if options.wait == nil {
-		options.wait = sleep
+		options.wait = pause.For
 	}
 	for _, script := range options.Scripts {
 		maskQuery(script.Path)
@@ -227,17 +228,6 @@ type fault struct {
 
 func (f *fault) Error() string { return f.of.Error() }
 func (f *fault) Unwrap() error { return f.of }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
 
 // reasonOf is an error as part of a sentence.
 func reasonOf(err error) string {

@@ -1,14 +1,13 @@
 package sandbox
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/hallmark-ci/hallmark/pipeline/engine"
 	"github.com/hallmark-ci/hallmark/pipeline/launch"
+	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
 // shown are the files and folders of this machine that the container sees, read-only, by their paths here, and the places
@@ -20,7 +19,7 @@ func shown(spec launch.Spec) (map[string]string, []engine.Bind, error) {
 			return nil
 		}
 		if _, err := os.Stat(path); err != nil {
-			return launch.Missing(fmt.Sprintf("%s %s: %v", what, path, bare(err)), remedy)
+			return launch.Missing(fmt.Sprintf("%s %s: %v", what, path, verdict.WithoutPath(err)), remedy)
 		}
 		places[path] = insideName(len(binds)+1, path)
 		binds = append(binds, engine.Bind{Source: path, Target: places[path]})
@@ -64,16 +63,10 @@ func isSpark(folder string) error {
 	}
 	for _, part := range []string{"bin/spark-shell", "bin/spark-submit", "jars"} {
 		if _, err := os.Stat(filepath.Join(folder, part)); err != nil {
-			return launch.Missing(fmt.Sprintf("%s is no Spark distribution: %s: %v", folder, part, bare(err)), remedyRuntime)
+			return launch.Missing(fmt.Sprintf("%s is no Spark distribution: %s: %v", folder, part, verdict.WithoutPath(err)), remedyRuntime)
 		}
 	}
 	return nil
 }
 
 // bare is an error without the call and the path.
-func bare(err error) error {
-	if p := (*fs.PathError)(nil); errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}

@@ -7,9 +7,7 @@ package advisories
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +16,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/hallmark-ci/hallmark/pipeline/subject"
 )
 
 //go:embed demo.yaml
@@ -70,8 +70,7 @@ func Parse(text []byte) (Set, error) {
 	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		return Set{}, fmt.Errorf("reading the advisories: %w", err)
 	}
-	sum := sha256.Sum256(text)
-	set := Set{Digest: "sha256:" + hex.EncodeToString(sum[:]), Advisories: file.Advisories}
+	set := Set{Digest: subject.DigestOf(text), Advisories: file.Advisories}
 	var err error
 	if set.Updated, err = time.Parse(time.DateOnly, file.Updated); err != nil {
 		return Set{}, fmt.Errorf("reading the advisories: updated is no date (YYYY-MM-DD): %q", file.Updated)

@@ -9,19 +9,13 @@ import (
 var scopePermissions = []string{"READ", "WRITE", "MANAGE"}
 
 // putACL lets somebody read, write or manage a scope. The emulator has one user, who may everything: it keeps what it is told.
-func (s *Server) putACL(r *request) (any, error) {
-	var asked secretCall
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
+func (s *Server) putACL(asked secretCall) (any, error) {
 	if asked.Principal == "" {
 		return nil, invalid("Missing required field: principal")
 	}
 	if !slices.Contains(scopePermissions, asked.Permission) {
 		return nil, malformed("Could not parse request object: permission %q is none of READ, WRITE, MANAGE", asked.Permission)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	in, err := s.scope(asked.Scope)
 	if err != nil {
 		return nil, err
@@ -30,28 +24,15 @@ func (s *Server) putACL(r *request) (any, error) {
 	return nil, nil
 }
 
-func (s *Server) getACL(r *request) (any, error) {
-	name, principal := r.URL.Query().Get("scope"), r.URL.Query().Get("principal")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	in, err := s.scope(name)
-	if err != nil {
-		return nil, err
-	}
-	permission, there := in.acls[principal]
+func (s *Server) getACL(in *scope, asked secretCall) (any, error) {
+	permission, there := in.acls[asked.Principal]
 	if !there {
-		return nil, missing("Failed to get secret acl for principal %s for scope %s.", principal, name)
+		return nil, missing("Failed to get secret acl for principal %s for scope %s.", asked.Principal, asked.Scope)
 	}
-	return map[string]string{"principal": principal, "permission": permission}, nil
+	return map[string]string{"principal": asked.Principal, "permission": permission}, nil
 }
 
-func (s *Server) listACLs(r *request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	in, err := s.scope(r.URL.Query().Get("scope"))
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) listACLs(in *scope, _ secretCall) (any, error) {
 	all := []map[string]string{}
 	for _, principal := range slices.Sorted(maps.Keys(in.acls)) {
 		all = append(all, map[string]string{"principal": principal, "permission": in.acls[principal]})
@@ -59,17 +40,7 @@ func (s *Server) listACLs(r *request) (any, error) {
 	return map[string]any{"items": all}, nil
 }
 
-func (s *Server) deleteACL(r *request) (any, error) {
-	var asked secretCall
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	in, err := s.scope(asked.Scope)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) deleteACL(in *scope, asked secretCall) (any, error) {
 	if _, there := in.acls[asked.Principal]; !there {
 		return nil, missing("Failed to delete secret acl for principal %s for scope %s.", asked.Principal, asked.Scope)
 	}

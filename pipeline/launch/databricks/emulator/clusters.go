@@ -17,53 +17,34 @@ type onlyID struct {
 
 // withCluster answers a call that is about one cluster.
 func (s *Server) withCluster(work func(c *cluster) (any, error)) handler {
-	return func(r *request) (any, error) {
-		var asked onlyID
+	read := func(r *request) (onlyID, error) {
 		if r.Method == http.MethodGet {
-			asked.ClusterID = r.URL.Query().Get("cluster_id")
-		} else if err := decode(r.body, &asked); err != nil {
-			return nil, err
+			return onlyID{ClusterID: r.URL.Query().Get("cluster_id")}, nil
 		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		return inBody[onlyID](r)
+	}
+	return asking(s, read, func(asked onlyID) (any, error) {
 		c, err := s.find(asked.ClusterID)
 		if err != nil {
 			return nil, err
 		}
 		return work(c)
-	}
+	})
 }
 
-// onCluster reads what a call asks for, and does it with the cluster that it names by id, which is a field of asked.
-func (s *Server) onCluster(r *request, asked any, id *string, work func(c *cluster) (any, error)) (any, error) {
-	if err := decode(r.body, asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, err := s.find(*id)
-	if err != nil {
-		return nil, err
-	}
-	return work(c)
+// createCall is what clusters/create takes.
+type createCall struct {
+	spec
+	CloneFrom *struct {
+		SourceClusterID string `json:"source_cluster_id"`
+	} `json:"clone_from,omitempty"`
+	IdempotencyToken string `json:"idempotency_token,omitempty"`
 }
 
-func (s *Server) create(r *request) (any, error) {
-	var asked struct {
-		spec
-		CloneFrom *struct {
-			SourceClusterID string `json:"source_cluster_id"`
-		} `json:"clone_from,omitempty"`
-		IdempotencyToken string `json:"idempotency_token,omitempty"`
-	}
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
+func (s *Server) create(asked createCall) (any, error) {
 	if len(asked.IdempotencyToken) > longestToken {
 		return nil, invalid("idempotency_token must have at most %d characters.", longestToken)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if made := s.madeFor(asked.IdempotencyToken); made != "" {
 		return map[string]string{"cluster_id": made}, nil
 	}
@@ -191,8 +172,6 @@ func (s *Server) list(r *request) (any, error) {
 		}
 		from = int(at)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var found []*cluster
 	for _, id := range slices.Backward(s.order) {
 		c := s.clusters[id]

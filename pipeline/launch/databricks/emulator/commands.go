@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 )
 
 // languages of contexts and commands.
@@ -61,12 +63,13 @@ type call struct {
 	Command   string `json:"command,omitempty"`
 }
 
-func (s *Server) asked(r *request) (c call, err error) {
+// callAsked reads a call of API 1.2.
+func callAsked(r *request) (call, error) {
 	if r.Method == http.MethodGet {
 		query := r.URL.Query()
 		return call{ClusterID: query.Get("clusterId"), ContextID: query.Get("contextId"), CommandID: query.Get("commandId")}, nil
 	}
-	return c, decode(r.body, &c)
+	return inBody[call](r)
 }
 
 // ready is the cluster of a call, if it can run commands; the lock is held.
@@ -101,16 +104,10 @@ func (c *cluster) context(id string) (*execContext, error) {
 	return e, nil
 }
 
-func (s *Server) createContext(r *request) (any, error) {
-	asked, err := s.asked(r)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) createContext(asked call) (any, error) {
 	if !slices.Contains(languages, asked.Language) {
 		return nil, refuse(http.StatusBadRequest, "", "Unknown language: %q is none of %s", asked.Language, strings.Join(languages, ", "))
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	c, err := s.ready(asked.ClusterID)
 	if err != nil {
 		return nil, err
@@ -130,10 +127,7 @@ func (s *Server) createContext(r *request) (any, error) {
 // mostContexts is the platform's limit for one cluster.
 const mostContexts = 145
 
-func (s *Server) contextStatus(r *request) (any, error) {
-	asked, _ := s.asked(r)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) contextStatus(asked call) (any, error) {
 	e, err := s.context(asked)
 	if err != nil {
 		return nil, err
@@ -148,24 +142,17 @@ func (s *Server) contextStatus(r *request) (any, error) {
 	return map[string]string{"id": e.id, "status": status}, nil
 }
 
-func (s *Server) destroyContext(r *request) (any, error) {
-	asked, err := s.asked(r)
+func (s *Server) destroyContext(asked call) (any, error) {
+	c, err := s.ready(asked.ClusterID)
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	c, err := s.ready(asked.ClusterID)
-	var e *execContext
-	if err == nil {
-		e, err = c.context(asked.ContextID)
-	}
+	e, err := c.context(asked.ContextID)
 	if err != nil {
-		s.mu.Unlock()
 		return nil, err
 	}
 	delete(c.contexts, e.id)
 	e.lost()
-	s.mu.Unlock()
 	if e.session != nil {
 		s.living.Add(1)
 		go func() {
@@ -179,13 +166,7 @@ func (s *Server) destroyContext(r *request) (any, error) {
 }
 
 // execute puts a command into its context's queue.
-func (s *Server) execute(r *request) (any, error) {
-	asked, err := s.asked(r)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) execute(asked call) (any, error) {
 	c, err := s.ready(asked.ClusterID)
 	if err != nil {
 		return nil, err
@@ -243,7 +224,7 @@ func (s *Server) run(ctx context.Context, before <-chan struct{}, c *cluster, e 
 	}
 	session, slow := e.session, time.Duration(c.next.SlowCommands)
 	s.mu.Unlock()
-	s.pause(ctx, slow)
+	_ = pause.For(ctx, slow)
 	if session == nil {
 		s.settle(one, &results{ResultType: "error", Summary: noMachine, Cause: noMachine}, ctx.Err())
 		return
@@ -303,10 +284,7 @@ func (a Answer) results() *results {
 	return r
 }
 
-func (s *Server) commandStatus(r *request) (any, error) {
-	asked, _ := s.asked(r)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) commandStatus(asked call) (any, error) {
 	one, err := s.command(asked)
 	if err != nil {
 		return nil, err
@@ -326,13 +304,7 @@ func (s *Server) command(asked call) (*command, error) {
 	return one, nil
 }
 
-func (s *Server) cancelCommand(r *request) (any, error) {
-	asked, err := s.asked(r)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) cancelCommand(asked call) (any, error) {
 	one, err := s.command(asked)
 	if err != nil {
 		return nil, err

@@ -125,8 +125,6 @@ func (s *Server) dbfsRead(r *request) (any, error) {
 	if length > mostBlock {
 		return nil, refuse(http.StatusBadRequest, "MAX_READ_SIZE_EXCEEDED", "At most %d bytes can be read at once, asked for %d.", mostBlock, length)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	body, there := s.files.read(dbfs(query.Get("path")))
 	if !there {
 		return nil, missing("No file or directory exists on path %s.", query.Get("path"))

@@ -4,14 +4,22 @@ import (
 	"encoding/json"
 	"maps"
 	"strings"
+
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 )
 
-func (s *Server) edit(r *request) (any, error) {
-	var asked struct {
-		spec
-		ClusterID string `json:"cluster_id"`
+// editCall is what clusters/edit takes.
+type editCall struct {
+	spec
+	ClusterID string `json:"cluster_id"`
+}
+
+func (s *Server) edit(asked editCall) (any, error) {
+	c, err := s.find(asked.ClusterID)
+	if err != nil {
+		return nil, err
 	}
-	return s.onCluster(r, &asked, &asked.ClusterID, func(c *cluster) (any, error) { return nil, s.change(c, asked.spec) })
+	return nil, s.change(c, asked.spec)
 }
 
 // change gives the cluster another specification; one that runs is restarted with it. The lock is held.
@@ -38,16 +46,15 @@ func (s *Server) change(c *cluster, to spec) error {
 	return nil
 }
 
+// updateCall is what clusters/update takes.
+type updateCall struct {
+	ClusterID  string          `json:"cluster_id"`
+	Cluster    json.RawMessage `json:"cluster,omitempty"`
+	UpdateMask string          `json:"update_mask"`
+}
+
 // update changes the fields that update_mask names, and no others.
-func (s *Server) update(r *request) (any, error) {
-	var asked struct {
-		ClusterID  string          `json:"cluster_id"`
-		Cluster    json.RawMessage `json:"cluster,omitempty"`
-		UpdateMask string          `json:"update_mask"`
-	}
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
+func (s *Server) update(asked updateCall) (any, error) {
 	if asked.UpdateMask == "" {
 		return nil, invalid("Missing required field: update_mask")
 	}
@@ -57,8 +64,6 @@ func (s *Server) update(r *request) (any, error) {
 	if err := decode(asked.Cluster, &spec{}); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	c, err := s.find(asked.ClusterID)
 	if err != nil {
 		return nil, err
@@ -120,18 +125,22 @@ func replace(in, from map[string]any, path []string) {
 	in[path[0]] = inner
 }
 
+// resizeCall is what clusters/resize takes.
+type resizeCall struct {
+	ClusterID  string     `json:"cluster_id"`
+	NumWorkers *int       `json:"num_workers,omitempty"`
+	Autoscale  *autoscale `json:"autoscale,omitempty"`
+}
+
 // resize changes the number of workers, of a cluster that runs.
-func (s *Server) resize(r *request) (any, error) {
-	var asked struct {
-		ClusterID  string     `json:"cluster_id"`
-		NumWorkers *int       `json:"num_workers,omitempty"`
-		Autoscale  *autoscale `json:"autoscale,omitempty"`
+func (s *Server) resize(asked resizeCall) (any, error) {
+	c, err := s.find(asked.ClusterID)
+	if err != nil {
+		return nil, err
 	}
-	return s.onCluster(r, &asked, &asked.ClusterID, func(c *cluster) (any, error) {
-		to := c.sent
-		to.NumWorkers, to.Autoscale = asked.NumWorkers, asked.Autoscale
-		return nil, s.changeSize(c, to)
-	})
+	to := c.sent
+	to.NumWorkers, to.Autoscale = asked.NumWorkers, asked.Autoscale
+	return nil, s.changeSize(c, to)
 }
 
 // changeSize gives a cluster that runs the specification with another size. The lock is held.
@@ -158,7 +167,7 @@ func (s *Server) changeSize(c *cluster, to spec) error {
 // resized says that the workers are there.
 func (s *Server) resized(c *cluster, l *life) {
 	defer s.living.Done()
-	s.pause(s.ctx, s.options.Pace)
+	_ = pause.For(s.ctx, s.options.Pace)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.life == l && c.state == resizing {

@@ -107,9 +107,12 @@ const (
 	mostEvents  = 500
 )
 
-func (s *Server) listEvents(r *request) (any, error) {
-	var asked eventsRequest
-	return s.onCluster(r, &asked, &asked.ClusterID, func(c *cluster) (any, error) { return page(c.events, asked) })
+func (s *Server) listEvents(asked eventsRequest) (any, error) {
+	c, err := s.find(asked.ClusterID)
+	if err != nil {
+		return nil, err
+	}
+	return page(c.events, asked)
 }
 
 // page is one page of the events that are asked for.

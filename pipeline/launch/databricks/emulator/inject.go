@@ -7,6 +7,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 )
 
 // Duration is a time.Duration that JSON writes as Go does: "1.5s".
@@ -152,7 +154,7 @@ func (s *Server) fault(w http.ResponseWriter, r *http.Request, id string) (drop,
 	if f == nil {
 		return false, false
 	}
-	s.pause(r.Context(), time.Duration(f.Delay))
+	_ = pause.For(r.Context(), time.Duration(f.Delay))
 	switch {
 	case f.Drop == "before":
 		panic(http.ErrAbortHandler)

@@ -72,8 +72,6 @@ func (c *cluster) statuses() map[string]any {
 func (s *Server) libraryStatus(c *cluster) (any, error) { return c.statuses(), nil }
 
 func (s *Server) allLibraries(*request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	all := []any{}
 	for _, id := range slices.Sorted(maps.Keys(s.clusters)) {
 		if c := s.clusters[id]; len(c.libraries) > 0 {
@@ -83,43 +81,47 @@ func (s *Server) allLibraries(*request) (any, error) {
 	return map[string]any{"statuses": all}, nil
 }
 
-// libraryCall finds the cluster of a call about libraries, and looks at those.
-func (s *Server) libraryCall(r *request, work func(c *cluster, l library)) error {
-	var asked struct {
-		ClusterID string    `json:"cluster_id"`
-		Libraries []library `json:"libraries"`
-	}
-	if err := decode(r.body, &asked); err != nil {
-		return err
+// librariesCall is what libraries/install and uninstall take.
+type librariesCall struct {
+	ClusterID string    `json:"cluster_id"`
+	Libraries []library `json:"libraries"`
+}
+
+// librariesAsked reads and looks at the libraries of a call.
+func librariesAsked(r *request) (librariesCall, error) {
+	asked, err := inBody[librariesCall](r)
+	if err != nil {
+		return asked, err
 	}
 	for _, l := range asked.Libraries {
 		if err := l.check(); err != nil {
-			return err
+			return asked, err
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, err := s.find(asked.ClusterID)
-	if err != nil {
-		return err
-	}
-	for _, l := range asked.Libraries {
-		work(c, l)
-	}
-	return nil
+	return asked, nil
 }
 
-func (s *Server) installLibraries(r *request) (any, error) {
-	return nil, s.libraryCall(r, func(c *cluster, l library) {
-		if !slices.ContainsFunc(c.libraries, l.same) {
-			c.libraries = append(c.libraries, l)
+// withLibraries answers a call that does the same with each of its libraries.
+func (s *Server) withLibraries(work func(c *cluster, l library)) handler {
+	return asking(s, librariesAsked, func(asked librariesCall) (any, error) {
+		c, err := s.find(asked.ClusterID)
+		if err != nil {
+			return nil, err
 		}
+		for _, l := range asked.Libraries {
+			work(c, l)
+		}
+		return nil, nil
 	})
 }
 
-// uninstallLibraries ignores what is not there, as the platform does.
-func (s *Server) uninstallLibraries(r *request) (any, error) {
-	return nil, s.libraryCall(r, func(c *cluster, l library) { c.libraries = slices.DeleteFunc(c.libraries, l.same) })
+func (c *cluster) install(l library) {
+	if !slices.ContainsFunc(c.libraries, l.same) {
+		c.libraries = append(c.libraries, l)
+	}
 }
+
+// uninstall ignores what is not there, as the platform does.
+func (c *cluster) uninstall(l library) { c.libraries = slices.DeleteFunc(c.libraries, l.same) }
 
 func (l library) same(other library) bool { return reflect.DeepEqual(l, other) }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 )
 
 // life is one span between a start and a termination.
@@ -91,7 +93,7 @@ func (s *Server) live(ctx context.Context, c *cluster, l *life, next Next, launc
 			s.options.Log(fmt.Sprintf("stopping the cluster %s: %v", c.id, err))
 		}
 	}
-	s.pause(s.ctx, s.options.Pace+time.Duration(next.SlowEnd))
+	_ = pause.For(s.ctx, s.options.Pace+time.Duration(next.SlowEnd))
 	s.down(c, l)
 }
 
@@ -103,16 +105,6 @@ func (l *life) unasked(s *Server) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return l.ending == nil
-}
-
-func (s *Server) pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }
 
 // down is the last of a life; a restart begins the next one.

@@ -41,10 +41,10 @@ type policyCall struct {
 	Overrides  string    `json:"policy_family_definition_overrides,omitempty"`
 }
 
-// policyAsked reads and looks at a policy; the lock is taken, and held when there is no error.
-func (s *Server) policyAsked(r *request) (policyCall, error) {
-	var asked policyCall
-	if err := decode(r.body, &asked); err != nil {
+// policyAsked reads and looks at a policy.
+func policyAsked(r *request) (policyCall, error) {
+	asked, err := inBody[policyCall](r)
+	if err != nil {
 		return asked, err
 	}
 	switch {
@@ -72,22 +72,23 @@ func (s *Server) policyAsked(r *request) (policyCall, error) {
 			return asked, err
 		}
 	}
-	s.mu.Lock()
-	for id, other := range s.policies {
-		if other.Name == asked.Name && id != asked.PolicyID {
-			s.mu.Unlock()
-			return asked, invalid("Cluster policy name %s is already in use.", asked.Name)
-		}
-	}
 	return asked, nil
 }
 
-func (s *Server) createPolicy(r *request) (any, error) {
-	asked, err := s.policyAsked(r)
-	if err != nil {
+// nameIsFree says whether no other policy has the name; the lock is held.
+func (s *Server) nameIsFree(asked policyCall) error {
+	for id, other := range s.policies {
+		if other.Name == asked.Name && id != asked.PolicyID {
+			return invalid("Cluster policy name %s is already in use.", asked.Name)
+		}
+	}
+	return nil
+}
+
+func (s *Server) createPolicy(asked policyCall) (any, error) {
+	if err := s.nameIsFree(asked); err != nil {
 		return nil, err
 	}
-	defer s.mu.Unlock()
 	if asked.PolicyID != "" {
 		return nil, malformed("Could not parse request object: unknown field \"policy_id\"")
 	}
@@ -100,12 +101,10 @@ func (s *Server) createPolicy(r *request) (any, error) {
 }
 
 // editPolicy gives the policy another name and definition. Clusters that use it are held to them with their next edit.
-func (s *Server) editPolicy(r *request) (any, error) {
-	asked, err := s.policyAsked(r)
-	if err != nil {
+func (s *Server) editPolicy(asked policyCall) (any, error) {
+	if err := s.nameIsFree(asked); err != nil {
 		return nil, err
 	}
-	defer s.mu.Unlock()
 	p, err := s.policy(asked.PolicyID)
 	if err != nil {
 		return nil, err
@@ -124,15 +123,12 @@ func (s *Server) policy(id string) (policy, error) {
 	return p, nil
 }
 
-func (s *Server) deletePolicy(r *request) (any, error) {
-	var asked struct {
-		PolicyID string `json:"policy_id"`
-	}
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// onlyPolicy is the body of policies/clusters/delete.
+type onlyPolicy struct {
+	PolicyID string `json:"policy_id"`
+}
+
+func (s *Server) deletePolicy(asked onlyPolicy) (any, error) {
 	p, err := s.policy(asked.PolicyID)
 	if err != nil {
 		return nil, err
@@ -144,15 +140,7 @@ func (s *Server) deletePolicy(r *request) (any, error) {
 	return nil, nil
 }
 
-func (s *Server) getPolicy(r *request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.policy(r.URL.Query().Get("policy_id"))
-}
-
 func (s *Server) listPolicies(*request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	all := inOrder(s.policies)
 	return map[string]any{"policies": all, "total_count": len(all)}, nil
 }

@@ -70,13 +70,7 @@ func (s *Server) checkPool(p *pool) error {
 	return checkTags(&spec{CustomTags: p.CustomTags})
 }
 
-func (s *Server) createPool(r *request) (any, error) {
-	var asked pool
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) createPool(asked pool) (any, error) {
 	if asked.InstancePoolID != "" {
 		return nil, malformed("Could not parse request object: unknown field \"instance_pool_id\"")
 	}
@@ -94,13 +88,7 @@ func (s *Server) createPool(r *request) (any, error) {
 }
 
 // editPool changes what can be changed of a pool: its name, its sizes and its tags.
-func (s *Server) editPool(r *request) (any, error) {
-	var asked pool
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) editPool(asked pool) (any, error) {
 	p, err := s.pool(asked.InstancePoolID)
 	if err != nil {
 		return nil, err
@@ -134,15 +122,12 @@ func (s *Server) pool(id string) (pool, error) {
 	return p, nil
 }
 
-func (s *Server) deletePool(r *request) (any, error) {
-	var asked struct {
-		InstancePoolID string `json:"instance_pool_id"`
-	}
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// onlyPool is the body of instance-pools/delete.
+type onlyPool struct {
+	InstancePoolID string `json:"instance_pool_id"`
+}
+
+func (s *Server) deletePool(asked onlyPool) (any, error) {
 	if _, err := s.pool(asked.InstancePoolID); err != nil {
 		return nil, err
 	}
@@ -150,15 +135,7 @@ func (s *Server) deletePool(r *request) (any, error) {
 	return nil, nil
 }
 
-func (s *Server) getPool(r *request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.pool(r.URL.Query().Get("instance_pool_id"))
-}
-
 func (s *Server) listPools(*request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	all := inOrder(s.pools)
 	for i := range all {
 		all[i], _ = s.pool(all[i].InstancePoolID)

@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/base64"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"time"
@@ -34,19 +35,33 @@ type secretCall struct {
 	Permission             string         `json:"permission,omitempty"` // of acls
 }
 
-func (s *Server) createScope(r *request) (any, error) {
-	var asked secretCall
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
+// secretAsked is what a call about secrets asks for, in its body or its query.
+func secretAsked(r *request) (asked secretCall, err error) {
+	if r.Method == http.MethodPost {
+		return inBody[secretCall](r)
 	}
+	query := r.URL.Query()
+	return secretCall{Scope: query.Get("scope"), Key: query.Get("key"), Principal: query.Get("principal")}, nil
+}
+
+// inScope does the work with the scope that the call names.
+func (s *Server) inScope(work func(in *scope, asked secretCall) (any, error)) func(secretCall) (any, error) {
+	return func(asked secretCall) (any, error) {
+		in, err := s.scope(asked.Scope)
+		if err != nil {
+			return nil, err
+		}
+		return work(in, asked)
+	}
+}
+
+func (s *Server) createScope(asked secretCall) (any, error) {
 	if !secretName.MatchString(asked.Scope) {
 		return nil, invalid("Scope name %q is invalid: up to 128 letters, digits, dashes, underscores, dots and @.", asked.Scope)
 	}
 	if asked.ScopeBackendType != "" && asked.ScopeBackendType != "DATABRICKS" {
 		return nil, invalid("The emulator has no scopes of the type %s.", asked.ScopeBackendType)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if _, there := s.scopes[asked.Scope]; there {
 		return nil, refuse(400, "RESOURCE_ALREADY_EXISTS", "Scope %s already exists!", asked.Scope)
 	}
@@ -70,23 +85,12 @@ func (s *Server) scope(name string) (*scope, error) {
 	return found, nil
 }
 
-func (s *Server) deleteScope(r *request) (any, error) {
-	var asked secretCall
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, err := s.scope(asked.Scope); err != nil {
-		return nil, err
-	}
+func (s *Server) deleteScope(_ *scope, asked secretCall) (any, error) {
 	delete(s.scopes, asked.Scope)
 	return nil, nil
 }
 
 func (s *Server) listScopes(*request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	all := []map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(s.scopes)) {
 		all = append(all, map[string]string{"name": name, "backend_type": "DATABRICKS"})
@@ -97,11 +101,7 @@ func (s *Server) listScopes(*request) (any, error) {
 // mostSecret is the platform's limit of one value.
 const mostSecret = 128 << 10
 
-func (s *Server) putSecret(r *request) (any, error) {
-	var asked secretCall
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
+func (s *Server) putSecret(asked secretCall) (any, error) {
 	var value []byte
 	switch {
 	case (asked.StringValue == nil) == (asked.BytesValue == nil):
@@ -121,8 +121,6 @@ func (s *Server) putSecret(r *request) (any, error) {
 	if len(value) > mostSecret {
 		return nil, invalid("A secret has at most %d bytes.", mostSecret)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	scope, err := s.scope(asked.Scope)
 	if err != nil {
 		return nil, err
@@ -131,49 +129,26 @@ func (s *Server) putSecret(r *request) (any, error) {
 	return nil, nil
 }
 
-func (s *Server) deleteSecret(r *request) (any, error) {
-	var asked secretCall
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	scope, err := s.scope(asked.Scope)
-	if err != nil {
-		return nil, err
-	}
-	if _, there := scope.secrets[asked.Key]; !there {
+func (s *Server) deleteSecret(in *scope, asked secretCall) (any, error) {
+	if _, there := in.secrets[asked.Key]; !there {
 		return nil, missing("No Secret Scope exists with scope: %s and key: %s", asked.Scope, asked.Key)
 	}
-	delete(scope.secrets, asked.Key)
+	delete(in.secrets, asked.Key)
 	return nil, nil
 }
 
-func (s *Server) getSecret(r *request) (any, error) {
-	name, key := r.URL.Query().Get("scope"), r.URL.Query().Get("key")
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	scope, err := s.scope(name)
-	if err != nil {
-		return nil, err
-	}
-	secret, there := scope.secrets[key]
+func (s *Server) getSecret(in *scope, asked secretCall) (any, error) {
+	secret, there := in.secrets[asked.Key]
 	if !there {
-		return nil, missing("Secret does not exist with scope: %s and key: %s", name, key)
+		return nil, missing("Secret does not exist with scope: %s and key: %s", asked.Scope, asked.Key)
 	}
-	return map[string]string{"key": key, "value": base64.StdEncoding.EncodeToString(secret.value)}, nil
+	return map[string]string{"key": asked.Key, "value": base64.StdEncoding.EncodeToString(secret.value)}, nil
 }
 
-func (s *Server) listSecrets(r *request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	scope, err := s.scope(r.URL.Query().Get("scope"))
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) listSecrets(in *scope, _ secretCall) (any, error) {
 	all := []map[string]any{}
-	for _, key := range slices.Sorted(maps.Keys(scope.secrets)) {
-		all = append(all, map[string]any{"key": key, "last_updated_timestamp": millis(scope.secrets[key].at)})
+	for _, key := range slices.Sorted(maps.Keys(in.secrets)) {
+		all = append(all, map[string]any{"key": key, "last_updated_timestamp": millis(in.secrets[key].at)})
 	}
 	return map[string]any{"secrets": all}, nil
 }

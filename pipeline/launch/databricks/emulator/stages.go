@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 )
 
 // bringUp starts the machine, unless it is told to end otherwise.
 func (s *Server) bringUp(ctx context.Context, c *cluster, next Next, launch Launch, unresolved *Ended) (Node, error) {
-	s.pause(ctx, s.options.Pace+time.Duration(next.Slow))
+	_ = pause.For(ctx, s.options.Pace+time.Duration(next.Slow))
 	if next.Hang {
 		<-ctx.Done()
 	}
@@ -18,7 +20,7 @@ func (s *Server) bringUp(ctx context.Context, c *cluster, next Next, launch Laun
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case next.End != nil && !next.End.Running:
-		s.pause(ctx, time.Duration(next.End.After))
+		_ = pause.For(ctx, time.Duration(next.End.After))
 		return nil, next.End.ended()
 	case unresolved != nil:
 		return nil, unresolved

@@ -26,21 +26,18 @@ func (c credential) info() map[string]any {
 	return map[string]any{"token_id": c.id, "comment": c.comment, "creation_time": millis(c.made), "expiry_time": expiry}
 }
 
+// tokenCall is what token/create takes.
+type tokenCall struct {
+	Comment  string   `json:"comment,omitempty"`
+	Lifetime int64    `json:"lifetime_seconds,omitempty"`
+	Scopes   []string `json:"scopes,omitempty"`
+}
+
 // createToken makes a personal access token.
-func (s *Server) createToken(r *request) (any, error) {
-	var asked struct {
-		Comment  string   `json:"comment,omitempty"`
-		Lifetime int64    `json:"lifetime_seconds,omitempty"`
-		Scopes   []string `json:"scopes,omitempty"`
-	}
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
+func (s *Server) createToken(asked tokenCall) (any, error) {
 	if asked.Lifetime < 0 || asked.Lifetime > 10*365*24*3600 {
 		return nil, invalid("lifetime_seconds %d is no lifetime of a token.", asked.Lifetime)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.forgetExpired()
 	if len(s.tokens) >= mostTokens {
 		return nil, refuse(400, "QUOTA_EXCEEDED", "The user %s has %d tokens already.", s.options.User, mostTokens)
@@ -64,8 +61,6 @@ func (s *Server) forgetExpired() {
 }
 
 func (s *Server) listTokens(*request) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	all := []map[string]any{}
 	for _, c := range s.tokens {
 		if c.id != "" {
@@ -76,15 +71,12 @@ func (s *Server) listTokens(*request) (any, error) {
 	return map[string]any{"token_infos": all}, nil
 }
 
-func (s *Server) deleteToken(r *request) (any, error) {
-	var asked struct {
-		TokenID string `json:"token_id"`
-	}
-	if err := decode(r.body, &asked); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// onlyToken is the body of token/delete.
+type onlyToken struct {
+	TokenID string `json:"token_id"`
+}
+
+func (s *Server) deleteToken(asked onlyToken) (any, error) {
 	for value, c := range s.tokens {
 		if c.id != "" && c.id == asked.TokenID {
 			delete(s.tokens, value)

@@ -25,8 +25,6 @@ func (s *Server) volumeFile(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	one, there := s.files.byPath[name]
 	switch {
 	case r.Method == http.MethodPut:
@@ -49,8 +47,6 @@ func (s *Server) volumeFolder(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	there := s.files.isFolder(name)
 	switch {
 	case r.Method == http.MethodPut:
@@ -118,7 +114,5 @@ func (s *Server) cloudFile(r *request) (any, error) {
 	if !strings.Contains(name, "://") {
 		return nil, invalid("path %q is no address of cloud storage like s3://bucket/script.sh", name)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return nil, s.files.write(name, r.body, true)
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
 )
 
 const docsHead = `# Why Databricks ended a cluster
@@ -68,5 +70,5 @@ func TestDocs(t *testing.T) {
 			}
 		}
 	}
-	compare(t, filepath.Join("..", "..", "..", "..", "docs", "databricks-reasons.md"), b.String())
+	goldentest.Compare(t, filepath.Join("..", "..", "..", "..", "docs", "databricks-reasons.md"), b.String())
 }

@@ -1,9 +1,7 @@
 package reasons
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,9 +10,9 @@ import (
 	"testing/fstest"
 
 	"github.com/databricks/databricks-sdk-go/service/compute"
-)
 
-var update = flag.Bool("update", false, "write the golden file and the docs page anew")
+	"github.com/hallmark-ci/hallmark/pipeline/goldentest"
+)
 
 // The table has every code of the platform's SDK, and no other.
 func TestTableAgreesWithTheSDK(t *testing.T) {
@@ -186,25 +184,5 @@ func TestGolden(t *testing.T) {
 			fmt.Fprintf(&b, "%s\n  %s%s, %s\n  %s.\n  %s.\n", name, e.Class, again, e.errorCode(), e.Sentence, e.Remedy)
 		}
 	}
-	compare(t, filepath.Join("testdata", "table.golden"), b.String())
-}
-
-func compare(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s is not what the table says: run go test ./pipeline/launch/databricks/reasons -update and read the difference", path)
-	}
+	goldentest.Compare(t, filepath.Join("testdata", "table.golden"), b.String())
 }

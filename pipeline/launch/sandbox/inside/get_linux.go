@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/hallmark-ci/hallmark/pipeline/pause"
 )
 
 const (
@@ -57,11 +59,9 @@ func get(ctx context.Context, page page, within time.Duration) (Report, error) {
 		if ctx.Err() == nil || last == (Report{}) { // the attempt that the deadline cut off says nothing
 			last = report
 		}
-		select {
-		case <-ctx.Done():
+		if pause.For(ctx, askAgain) != nil {
 			last.TimedOut = true
 			return last, nil
-		case <-time.After(askAgain):
 		}
 	}
 }
