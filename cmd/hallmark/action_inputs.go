@@ -146,7 +146,7 @@ func (in inputs) check() error {
 	}
 	for _, who := range in.who().Identities {
 		if err := who.Check(); err != nil {
-			say("of the inputs identity and issuer, with their patterns: %s", foreign.Short(plainly(err), 300))
+			say("of the inputs identity and issuer, with their patterns: %s", foreign.Short(verdict.Plain(err), 300))
 		}
 	}
 	if len(wrong) == 0 {
