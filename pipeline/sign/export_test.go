@@ -19,5 +19,8 @@ func (s *Signer) Expire() {
 	s.keyless.cert.NotAfter = time.Now().Add(margin / 2)
 }
 
+// Hurry makes the signer wait less for a log's answer.
+func (s *Signer) Hurry(patience time.Duration) { s.keyless.patience = patience }
+
 // FromKey makes a signer of any kind of key, as Load does of an imported one.
 func FromKey(private crypto.PrivateKey) (*Signer, error) { return fromPrivate(private) }

@@ -35,6 +35,7 @@ type keyless struct {
 	root     *Root
 	token    Token
 	services services
+	patience time.Duration // with a log
 
 	mu   sync.Mutex
 	pair *sgsign.EphemeralKeypair
@@ -57,7 +58,7 @@ func Keyless(ctx context.Context, r *Root, token Token) (*Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keyless{root: r, token: token, services: found}
+	k := &keyless{root: r, token: token, services: found, patience: askTime}
 	if _, _, err := k.current(ctx); err != nil {
 		return nil, err
 	}
@@ -236,11 +237,12 @@ func (k *keyless) seal(ctx context.Context, payload []byte, own circle) (*protob
 			options.TimestampAuthorities = append(options.TimestampAuthorities,
 				sgsign.NewTimestampAuthority(&sgsign.TimestampAuthorityOptions{URL: url, Timeout: askTime, Transport: asked}))
 		}
-		for _, log := range k.services.logs {
-			options.TransparencyLogs = append(options.TransparencyLogs,
-				sgsign.NewRekor(&sgsign.RekorOptions{BaseURL: log.URL, Version: log.MajorAPIVersion, Timeout: askTime}))
-		}
+		logging := &asker{ctx: ctx}
+		options.TransparencyLogs = k.logs(logging)
 		made, err = sgsign.Bundle(&sgsign.DSSEData{Data: payload, PayloadType: typeInToto}, pair, options)
+		if repelled := k.services.repelled(ctx, logging, err); repelled != nil {
+			return repelled
+		}
 		return err
 	})
 	if err != nil {
