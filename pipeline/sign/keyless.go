@@ -250,7 +250,8 @@ func (k *keyless) seal(ctx context.Context, payload []byte, own circle) (*protob
 		if errors.As(err, &known) || errors.Is(err, verdict.ErrUsage) {
 			return nil, err
 		}
-		return nil, unavailable(ctx, "having a signature dated and logged at", k.services.witnesses(), err, "Run again when they answer")
+		return nil, unavailable(ctx, "having a signature dated and logged at", k.services.witnesses(), err,
+			"Run again when they answer; a log that answers 404 may be of the other version, see sign.keyless.rekor_version")
 	}
 	read, err := bundle.NewBundle(made)
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -113,6 +114,28 @@ func TestRekor1And2(t *testing.T) {
 	report := verify(t, c, at, sign.Policy{Identities: []sign.Identity{s.workflow()}, Root: opened(t, s.first()), Now: time.Now()})
 	if report.Err() != nil || len(report.Evidence) != 2 || len(report.Rejected) > 0 {
 		t.Errorf("%v: %+v", report.Err(), report)
+	}
+}
+
+// TestRekorVersions: who names the wrong version is told so.
+func TestRekorVersions(t *testing.T) {
+	t.Parallel()
+	s, c := newSigstore(t), newClient(t)
+	second := s.instance()
+	second.RekorVersion = 0 // which is the first
+	first := s.first()
+	first.RekorVersion = 2
+	for name, i := range map[string]sign.Instance{"the second asked as the first": second, "the first asked as the second": first} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := pushed(t, c, inProcess(t), "platform/spark")
+			err := s.keyless(t, i).AttestAll(t.Context(), c, at, fresh(t, at), sign.AttestOptions{Signature: true})
+			var known *verdict.Error
+			if verdict.ExitCodeOf(err) != verdict.ExitInconclusive || !errors.As(err, &known) || known.Code != sign.CodeUnavailable ||
+				!strings.Contains(known.Remedy, "sign.keyless.rekor_version") || !strings.Contains(err.Error(), "404") {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
 
