@@ -160,6 +160,7 @@ func TestKeylessUnwitnessed(t *testing.T) {
 	s, c := newSigstore(t), newClient(t)
 	for name, change := range map[string]func(*sign.Instance){
 		"Rekor away":                 func(i *sign.Instance) { i.Rekor = "http://127.0.0.1:1" },
+		"a Rekor 1 away":             func(i *sign.Instance) { *i = s.first(); i.Rekor = "http://127.0.0.1:1" },
 		"the timestamps away":        func(i *sign.Instance) { i.Timestamp = "http://127.0.0.1:1" },
 		"no log, which others want":  func(i *sign.Instance) { i.Rekor = "" },
 		"no time, which others want": func(i *sign.Instance) { i.Timestamp = "" },
