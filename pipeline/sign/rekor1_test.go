@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -39,10 +40,13 @@ func TestRekor1(t *testing.T) {
 	s, c := newSigstore(t), newClient(t)
 	unsaid := s.first()
 	unsaid.RekorVersion = 0
+	unstamped := s.first()
+	unstamped.Timestamp = ""
 	for name, i := range map[string]sign.Instance{
 		"version 1":                  s.first(),
 		"a version left out":         unsaid,
-		"without a timestamp":        s.undated(),
+		"without an authority":       s.undated(),
+		"an authority not asked":     unstamped,
 		"from its own configuration": {TUF: s.First.TUF, TUFRoot: s.First.TUFRoot, Cache: t.TempDir()},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,9 +88,13 @@ func TestRekor1Entry(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
+	said, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var there map[string]object
-	if err := json.NewDecoder(answer.Body).Decode(&there); err != nil || len(there) != 1 {
-		t.Fatal(there, err)
+	if err := json.Unmarshal(said, &there); err != nil || len(there) != 1 {
+		t.Fatalf("the log answers %s: %s", answer.Status, said)
 	}
 	for _, logged := range there {
 		if logged["body"] != entry["canonicalizedBody"] || fmt.Sprintf("%.0f", logged["integratedTime"]) != entry["integratedTime"] {
