@@ -16,13 +16,15 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/secret"
 )
 
-// How a service of a Sigstore is asked: so often, each time for so long, with so long between the first two times.
+// How a service of a Sigstore is asked: so often, each time for so long.
 const (
 	askTries = 3
 	askTime  = 20 * time.Second
-	askWait  = time.Second
 	askMost  = 1 << 20 // bytes of an answer
 )
+
+// askWait is the time between the first two times; a variable for tests, which fail often.
+var askWait = time.Second
 
 // asker carries requests for one task: it ends them with the task, bounds answers, and remembers how the last one was
 // answered. A server that is at fault is an error at once: whoever asks tries again, with a new request.

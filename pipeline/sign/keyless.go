@@ -34,6 +34,7 @@ type keyless struct {
 	root     *Root
 	token    Token
 	services services
+	patience time.Duration // with a log
 
 	mu   sync.Mutex
 	pair *sgsign.EphemeralKeypair
@@ -56,7 +57,7 @@ func Keyless(ctx context.Context, r *Root, token Token) (*Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keyless{root: r, token: token, services: found}
+	k := &keyless{root: r, token: token, services: found, patience: askTime}
 	if _, _, err := k.current(ctx); err != nil {
 		return nil, err
 	}
@@ -235,11 +236,12 @@ func (k *keyless) seal(ctx context.Context, payload []byte, own circle) (*protob
 			options.TimestampAuthorities = append(options.TimestampAuthorities,
 				sgsign.NewTimestampAuthority(&sgsign.TimestampAuthorityOptions{URL: url, Timeout: askTime, Transport: asked}))
 		}
-		for _, log := range k.services.logs {
-			options.TransparencyLogs = append(options.TransparencyLogs,
-				sgsign.NewRekor(&sgsign.RekorOptions{BaseURL: log.URL, Version: log.MajorAPIVersion, Timeout: askTime}))
-		}
+		logging := &asker{ctx: ctx}
+		options.TransparencyLogs = k.logs(logging)
 		made, err = sgsign.Bundle(&sgsign.DSSEData{Data: payload, PayloadType: typeInToto}, pair, options)
+		if repelled := k.services.repelled(ctx, logging, err); repelled != nil {
+			return repelled
+		}
 		return err
 	})
 	if err != nil {
@@ -247,7 +249,8 @@ func (k *keyless) seal(ctx context.Context, payload []byte, own circle) (*protob
 		if errors.As(err, &known) || errors.Is(err, verdict.ErrUsage) {
 			return nil, err
 		}
-		return nil, unavailable(ctx, "having a signature dated and logged at", k.services.witnesses(), err, "Run again when they answer")
+		return nil, unavailable(ctx, "having a signature dated and logged at", k.services.witnesses(), err,
+			"Run again when they answer; a log that answers 404 may be of the other version, see sign.keyless.rekor_version")
 	}
 	read, err := bundle.NewBundle(made)
 	if err == nil {

@@ -1,6 +1,7 @@
 // Sigstore is a whole one of them, on loopback and without a network, for tests of keyless signing: an identity provider
 // that hands out tokens as GitHub's runner does, a certificate transparency log, Fulcio's own server, the real timestamp
-// authority, the real Rekor (version 2, on files), and a TUF repository that names them.
+// authority, the real Rekor of both versions (the second on files, the first on Trillian's own servers and in memory), and TUF
+// repositories that name them.
 //
 // It writes one line of JSON, which says where everything is, and serves until its standard input ends.
 package main
@@ -35,6 +36,20 @@ type Described struct {
 	SigningConfig string `json:"signing_config"` // file
 	TUF           string `json:"tuf"`
 	TUFRoot       string `json:"tuf_root"` // file
+
+	First First `json:"first"`
+}
+
+// First is the same instance with Rekor's first version.
+type First struct {
+	Rekor    string `json:"rekor"`
+	RekorKey string `json:"rekor_key"` // file: its private key, to forge with
+
+	TrustedRoot   string `json:"trusted_root"`   // file: the logs of both versions, and the timestamp authority
+	UndatedRoot   string `json:"undated_root"`   // file: this log, and no timestamp authority
+	SigningConfig string `json:"signing_config"` // file
+	TUF           string `json:"tuf"`
+	TUFRoot       string `json:"tuf_root"` // file
 }
 
 func main() {
@@ -42,6 +57,10 @@ func main() {
 		os.Args = append([]string{"rekor-server", "serve"}, os.Args[2:]...)
 		rekor.Execute()
 		return
+	}
+	if len(os.Args) == 4 && os.Args[1] == rekor1Verb {
+		fmt.Fprintln(os.Stderr, "rekor 1:", serveRekor1(os.Args[2], os.Args[3]))
+		os.Exit(1)
 	}
 	if err := serve(); err != nil {
 		fmt.Fprintln(os.Stderr, "sigstore:", err)
@@ -59,6 +78,10 @@ func serve() error {
 		RequestToken: "request-token-of-the-tests",
 		TrustedRoot:  filepath.Join(dir, "trusted_root.json"), SigningConfig: filepath.Join(dir, "signing_config.json"),
 		TUFRoot: filepath.Join(dir, "root.json"),
+		First: First{
+			TrustedRoot: filepath.Join(dir, "trusted_root.1.json"), UndatedRoot: filepath.Join(dir, "trusted_root.undated.json"),
+			SigningConfig: filepath.Join(dir, "signing_config.1.json"), TUFRoot: filepath.Join(dir, "root.1.json"),
+		},
 	}
 	issuers := make([]*issuer, 3)
 	for i := range issuers {
@@ -100,11 +123,20 @@ func serve() error {
 	}
 	defer entries.stop()
 	d.Rekor = entries.url
-	started := time.Now().Add(-time.Hour)
-	if err := describe(d, own, logged, stamps, entries, started); err != nil {
+	first, err := newRekor1(dir)
+	if err != nil {
 		return err
 	}
-	if d.TUF, err = serveTUF(filepath.Join(dir, "tuf"), d); err != nil {
+	defer first.stop()
+	d.First.Rekor, d.First.RekorKey = first.url, first.key
+	i := instance{d: d, ca: own, ct: logged, stamps: stamps, since: time.Now().Add(-time.Hour)}
+	if err := i.describe(entries.log(i.since), first.log(i.since)); err != nil {
+		return err
+	}
+	if d.TUF, err = serveTUF(filepath.Join(dir, "tuf"), d.TUFRoot, d.TrustedRoot, d.SigningConfig); err != nil {
+		return err
+	}
+	if d.First.TUF, err = serveTUF(filepath.Join(dir, "tuf1"), d.First.TUFRoot, d.First.TrustedRoot, d.First.SigningConfig); err != nil {
 		return err
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(d); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -9,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/sigstore/rekor-tiles/v2/pkg/note"
+	"github.com/sigstore/sigstore-go/pkg/root"
 )
 
 const (
@@ -71,6 +74,13 @@ func newRekor(dir string) (*log, error) {
 		return nil, fmt.Errorf("rekor: %w", err)
 	}
 	return &log{url: url, public: public, id: id, server: server}, nil
+}
+
+// log is how a trusted root names it.
+func (l *log) log(since time.Time) *root.TransparencyLog {
+	return &root.TransparencyLog{
+		BaseURL: "https://" + rekorName, ID: l.id, ValidityPeriodStart: since, HashFunc: crypto.SHA256, PublicKey: l.public, SignatureHashFunc: crypto.SHA512,
+	}
 }
 
 func (l *log) stop() { _ = l.server.Process.Kill() }

@@ -13,15 +13,16 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
 
-// serveTUF makes a TUF repository of two targets, as the public instance has them, and serves it.
-func serveTUF(dir string, d Described) (string, error) {
+// serveTUF makes a TUF repository of two targets, as the public instance has them, and serves it; its first root is written
+// to the file first.
+func serveTUF(dir, first, trustedRoot, signingConfig string) (string, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "targets"), 0o755); err != nil {
 		return "", err
 	}
 	expires := time.Now().Add(24 * time.Hour).UTC()
 	root, targets := metadata.Root(expires), metadata.Targets(expires)
 	snapshot, timestamp := metadata.Snapshot(expires), metadata.Timestamp(expires)
-	for name, file := range map[string]string{"trusted_root.json": d.TrustedRoot, "signing_config.v0.2.json": d.SigningConfig} {
+	for name, file := range map[string]string{"trusted_root.json": trustedRoot, "signing_config.v0.2.json": signingConfig} {
 		body, err := os.ReadFile(file)
 		if err != nil {
 			return "", err
@@ -73,7 +74,7 @@ func serveTUF(dir string, d Described) (string, error) {
 			return "", err
 		}
 	}
-	if err := root.ToFile(d.TUFRoot, false); err != nil {
+	if err := root.ToFile(first, false); err != nil {
 		return "", err
 	}
 	return httptest.NewServer(http.FileServer(http.Dir(dir))).URL, nil

@@ -27,6 +27,19 @@ type Sigstore struct {
 	SigningConfig string `json:"signing_config"`
 	TUF           string `json:"tuf"`
 	TUFRoot       string `json:"tuf_root"`
+
+	First First `json:"first"`
+}
+
+// First is the same instance with Rekor's first version.
+type First struct {
+	Rekor         string `json:"rekor"`
+	RekorKey      string `json:"rekor_key"`      // file with its private key, to forge with
+	TrustedRoot   string `json:"trusted_root"`   // names the logs of both versions, and the timestamp authority
+	UndatedRoot   string `json:"undated_root"`   // names this log, and no timestamp authority
+	SigningConfig string `json:"signing_config"` // names this log, and the timestamp authority
+	TUF           string `json:"tuf"`
+	TUFRoot       string `json:"tuf_root"`
 }
 
 // Start starts the servers, which build, the path of tools/build, compiles where they are not compiled yet. They end when
