@@ -89,8 +89,8 @@ func list(path string, values []string) string {
 
 // width is how many columns a table may take: the terminal's, else 100 for logs.
 func width(file *stream) int {
-	if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 40 {
-		return columns
+	if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {
+		return max(columns, 40) // below that, nothing is a table any more
 	}
 	return 100
 }
