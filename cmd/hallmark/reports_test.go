@@ -8,6 +8,16 @@ import (
 	"testing"
 )
 
+// TestWidth: a narrow terminal gets narrow tables, and not those of a log.
+func TestWidth(t *testing.T) {
+	t.Parallel()
+	for columns, want := range map[int]int{0: 100, 10: 40, 40: 40, 41: 41, 200: 200} {
+		if got := laidOut(columns); got != want {
+			t.Errorf("%d columns: laid out for %d, want %d", columns, got, want)
+		}
+	}
+}
+
 // TestNoHalfReports: where the disk is full, a report is missing, and not one that ends in the middle.
 func TestNoHalfReports(t *testing.T) {
 	t.Parallel()
