@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,9 @@ type dockerfile struct {
 // readDockerfile reads and parses the Dockerfile, and refuses one that asks for a frontend other than the usual one.
 func readDockerfile(path string) (*dockerfile, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usage("there is no Dockerfile at %s: name it in build.dockerfile, or run in the folder that holds it", path)
+	}
 	if err != nil {
 		return nil, usage("the Dockerfile %s: %v", path, errors.Unwrap(err))
 	}
