@@ -53,7 +53,7 @@ func begin(ctx context.Context, cfg *config.Config, options Options) (*run, erro
 	}
 	go compile(cfg.Check.Packs)
 	if err := os.MkdirAll(options.Home.run(r.id), 0o755); err != nil {
-		return nil, fmt.Errorf("%w: making the folder of the run: %w", verdict.ErrUsage, err)
+		return nil, fmt.Errorf("%w: making the folder of the run: %w. Set HALLMARK_HOME, or --home, to a folder of yours", verdict.ErrUsage, err)
 	}
 	var err error
 	r.surroundings, err = open(ctx, cfg, options)

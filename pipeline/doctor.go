@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +84,19 @@ func symptom(what string, err error) report.Symptom {
 		s.Remedy = known.Remedy
 		s.Detail = strings.TrimSuffix(strings.TrimSuffix(s.Detail, known.Remedy), ". ")
 	}
+	if s.Remedy == "" {
+		s.Remedy = cmp.Or(remedies[what], "Mend that, then ask again with hallmark doctor")
+	}
 	return s
+}
+
+// remedies are for errors that bring none of their own.
+var remedies = map[string]string{
+	"settings":   "Correct hallmark.yaml; hallmark config shows what it means",
+	"engine":     "Make that possible, or name another engine in engine.use",
+	"credential": "Set the variable or write the file that registry.auth names, or leave it out and docker login",
+	"key":        "Set the variables or write the files that sign.key and sign.password name; hallmark key new makes a key",
+	"database":   "Name a database that is there in scan.database, or leave it out for the default",
 }
 
 func (d *doctor) embedded() bool { return d.local != nil }

@@ -54,7 +54,7 @@ func (d *doctor) unlaunchable(slot string, answer databricks.Answer, err error) 
 	if known.Code == launch.CodeConfiguration || known.Code == launch.CodeDenied {
 		s.Health = report.Ill
 	}
-	if answer.LoggedIn != "" {
+	if answer.LoggedIn != "" && !strings.Contains(known.Reason, "logged in with") {
 		s.Detail += " (logged in with " + answer.LoggedIn + ")"
 	}
 	d.found.Add(s)

@@ -110,6 +110,11 @@ func (s *surroundings) registryRoot() string {
 
 // lookUp resolves what somebody has named: a name that is not there is a mistake of theirs, and no retry mends it.
 func (s *surroundings) lookUp(ctx context.Context, ref string) (subject.Subject, error) {
+	for _, local := range []string{"oci-layout:", "docker-archive:"} {
+		if strings.HasPrefix(ref, local) {
+			return subject.Subject{}, fmt.Errorf("%w: %s lies on this machine, and evidence is kept beside images in registries: name one there", verdict.ErrUsage, ref)
+		}
+	}
 	found, err := s.registry.Resolve(ctx, ref)
 	if errors.Is(err, registry.ErrNotFound) {
 		return found, fmt.Errorf("%w: %w", verdict.ErrUsage, err)
@@ -123,6 +128,9 @@ func Repository(image string) string { return repositoryOf(image) }
 
 // repositoryOf is host/path of an image name, which without a host is one of the embedded registry.
 func repositoryOf(image string) string {
+	if strings.Contains(image, "://") || strings.HasPrefix(image, "oci-layout:") || strings.HasPrefix(image, "docker-archive:") {
+		return image // to be refused as it was written
+	}
 	host, _, hasPath := strings.Cut(image, "/")
 	if hasPath && (strings.ContainsAny(host, ".:") || host == "localhost") {
 		return image

@@ -70,6 +70,14 @@ func (s *surroundings) verify(ctx context.Context, ref string, trust trust, maxA
 	if err != nil {
 		return nil, none, err
 	}
+	if len(found.Signatures)+len(found.Evidence)+len(found.Rejected) == 0 {
+		// A digest is taken at its word: an image that is not there has no evidence, and nothing is its fault.
+		if _, err := s.registry.Manifest(ctx, subject); errors.Is(err, registry.ErrNotFound) {
+			return nil, none, fmt.Errorf("%w: %w", verdict.ErrUsage, err)
+		} else if err != nil {
+			return nil, none, err
+		}
+	}
 	judged, err := s.ask(ctx, subject, found, maxAge)
 	if err != nil {
 		return nil, none, err
@@ -121,7 +129,7 @@ func Promote(ctx context.Context, cfg *config.Config, options Options, ref strin
 		return nil, nil, fmt.Errorf("%w: no tag to promote to: give --tag, or promote.tags in hallmark.yaml", verdict.ErrUsage)
 	}
 	if cfg.Sign.Key == "" {
-		return nil, nil, fmt.Errorf("%w: a promotion is recorded as signed evidence, and sign.key names no key, nor keyless", verdict.ErrUsage)
+		return nil, nil, fmt.Errorf("%w: a promotion is recorded as signed evidence, and sign.key names no key. Set it to the reference of one (env:NAME or file:PATH; hallmark key new makes it), or to keyless", verdict.ErrUsage)
 	}
 	ref = repositoryOf(ref)
 	s, err := openFor(ctx, cfg, options, ref)

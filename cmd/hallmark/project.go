@@ -89,10 +89,19 @@ func list(path string, values []string) string {
 
 // width is how many columns a table may take: the terminal's, else 100 for logs.
 func width(file *stream) int {
-	if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 40 {
-		return columns
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return laidOut(0)
 	}
-	return 100
+	return laidOut(columns)
+}
+
+// laidOut is the width for a terminal of so many columns; 0: not known. Below 40, nothing is a table any more.
+func laidOut(columns int) int {
+	if columns <= 0 {
+		return 100
+	}
+	return max(columns, 40)
 }
 
 // coloured says whether a person looks: a terminal, and nobody asked for none.

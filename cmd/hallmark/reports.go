@@ -78,8 +78,21 @@ func writeReport(file reportFile, rep report.Report, dockerfile, bill string) er
 	if err := os.MkdirAll(filepath.Dir(file.path), 0o755); err != nil {
 		return fmt.Errorf("%w: making the folder of the report %s: %w", verdict.ErrUsage, file.kind, err)
 	}
-	if err := os.WriteFile(file.path, []byte(secret.Redact(text.String())), 0o644); err != nil {
+	if err := putWhole(os.WriteFile, file.path, []byte(secret.Redact(text.String()))); err != nil {
 		return fmt.Errorf("%w: writing the report %s: %w", verdict.ErrUsage, file.kind, err)
 	}
 	return nil
+}
+
+// putWhole writes a file with write, or leaves none: a report that ends in the middle, on a full disk, would be read by
+// others as one that says little. What is no regular file, such as a pipe, stays.
+func putWhole(write func(string, []byte, os.FileMode) error, path string, body []byte) error {
+	err := write(path, body, 0o644)
+	if err == nil {
+		return nil
+	}
+	if info, statErr := os.Lstat(path); statErr == nil && info.Mode().IsRegular() && info.Size() != int64(len(body)) {
+		return errors.Join(err, os.Remove(path))
+	}
+	return err
 }

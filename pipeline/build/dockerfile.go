@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,8 +32,20 @@ type dockerfile struct {
 // readDockerfile reads and parses the Dockerfile, and refuses one that asks for a frontend other than the usual one.
 func readDockerfile(path string) (*dockerfile, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usage("there is no Dockerfile at %s: name it in build.dockerfile, or run in the folder that holds it", path)
+	}
 	if err != nil {
 		return nil, usage("the Dockerfile %s: %v", path, errors.Unwrap(err))
+	}
+	if info.IsDir() {
+		return nil, usage("the Dockerfile %s is a folder: name the file in it in build.dockerfile", path)
+	}
+	if !info.Mode().IsRegular() { // a pipe would be waited for
+		return nil, usage("the Dockerfile %s is no regular file", path)
+	}
+	if err := staysBeside(path); err != nil {
+		return nil, err
 	}
 	if info.Size() > maxDockerfile {
 		return nil, usage("the Dockerfile %s holds %d bytes, more than the %d that are read", path, info.Size(), maxDockerfile)
@@ -42,6 +55,22 @@ func readDockerfile(path string) (*dockerfile, error) {
 		return nil, usage("the Dockerfile %s: %v", path, errors.Unwrap(err))
 	}
 	return parseDockerfile(path, text)
+}
+
+// staysBeside refuses a Dockerfile that is a link out of its folder: BuildKit is shown the folder, and finds nothing there.
+func staysBeside(path string) error {
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return usage("the folder of the Dockerfile %s: %v", path, err)
+	}
+	at, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return usage("the Dockerfile %s: %v", path, err)
+	}
+	if rel, err := filepath.Rel(folder, at); err != nil || !filepath.IsLocal(rel) {
+		return usage("the Dockerfile %s is a link to %s, outside of its folder, where a build does not look: name that file in build.dockerfile", path, at)
+	}
+	return nil
 }
 
 func parseDockerfile(path string, text []byte) (*dockerfile, error) {

@@ -86,6 +86,11 @@ func (o Options) check() (Options, error) {
 	if !filepath.IsAbs(o.Dockerfile) {
 		o.Dockerfile = filepath.Join(o.Context, o.Dockerfile)
 	}
+	for _, ignore := range []string{filepath.Join(o.Context, ".dockerignore"), o.Dockerfile + ".dockerignore"} {
+		if info, err := os.Stat(ignore); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			return o, usage("%s is no regular file, and would be waited for: put a text in its place", ignore)
+		}
+	}
 	switch o.Compression {
 	case "":
 		o.Compression = Gzip

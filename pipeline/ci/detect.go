@@ -115,8 +115,12 @@ func between(pullRequest bool, from, to string) Origin {
 func sameRepository(a, b string) bool { return strings.EqualFold(webAddress(a), webAddress(b)) }
 
 // webAddress is the https address of a repository that may be written as git clones it: git@host:path, ssh://…, with or
-// without .git. User names and passwords in it are dropped.
+// without .git. User names and passwords in it are dropped, and so is what follows a question mark: some put tokens there.
 func webAddress(address string) string {
+	if strings.Contains(address, "://") {
+		address, _, _ = strings.Cut(address, "#")
+		address, _, _ = strings.Cut(address, "?")
+	}
 	address = strings.TrimSuffix(strings.TrimSuffix(address, "/"), ".git")
 	scheme, rest, hasScheme := strings.Cut(address, "://")
 	if !hasScheme {

@@ -200,12 +200,13 @@ func TestDetect(t *testing.T) {
 func TestWebAddress(t *testing.T) {
 	t.Parallel()
 	for written, want := range map[string]string{
-		"git@github.com:octo/app.git":                      "https://github.com/octo/app",
-		"ssh://git@gitlab.example.com:2222/group/app.git":  "https://gitlab.example.com/group/app",
-		"https://user:token@dev.azure.com/org/p/_git/app/": "https://dev.azure.com/org/p/_git/app",
-		"https://github.com/octo/app":                      "https://github.com/octo/app",
-		"http://gitea.lan:3000/a/b.git":                    "http://gitea.lan:3000/a/b",
-		"":                                                 "",
+		"git@github.com:octo/app.git":                         "https://github.com/octo/app",
+		"ssh://git@gitlab.example.com:2222/group/app.git":     "https://gitlab.example.com/group/app",
+		"https://user:token@dev.azure.com/org/p/_git/app/":    "https://dev.azure.com/org/p/_git/app",
+		"https://github.com/octo/app":                         "https://github.com/octo/app",
+		"http://gitea.lan:3000/a/b.git":                       "http://gitea.lan:3000/a/b",
+		"https://github.com/octo/app.git?access_token=t#frag": "https://github.com/octo/app",
+		"": "",
 	} {
 		if got := WebAddress(written); got != want {
 			t.Errorf("%s: %s, want %s", written, got, want)

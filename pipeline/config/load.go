@@ -77,7 +77,9 @@ func find(path string) (file, dir string, err error) {
 	if dir, err = filepath.Abs(path); err != nil {
 		return "", "", err
 	}
-	switch _, err := os.Stat(filepath.Join(dir, Name)); {
+	switch info, err := os.Stat(filepath.Join(dir, Name)); {
+	case err == nil && !info.Mode().IsRegular(): // a pipe would be waited for
+		return "", "", fmt.Errorf("%w: reading the configuration %s: it is no regular file. Put one in its place, or name another with --config", verdict.ErrUsage, filepath.Join(path, Name))
 	case err == nil:
 		return filepath.Join(path, Name), dir, nil
 	case !errors.Is(err, fs.ErrNotExist):

@@ -98,3 +98,15 @@ func TestJSON(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestNoRegularFile: a pipe in the place of hallmark.yaml is refused, and not waited for; one that is named is read.
+func TestNoRegularFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, Name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir, nil, nil); !errors.Is(err, verdict.ErrUsage) || !strings.Contains(err.Error(), "it is no regular file. Put one in its place") {
+		t.Errorf("error is %v", err)
+	}
+}

@@ -66,12 +66,23 @@ func (d *decoder) validateImage(c *Config) {
 		d.refuse("image", "a repository has no tag ("+c.Image[colon+1:]+")", "write "+c.Image[:colon]+"; golden tags go into promote.tags")
 		return
 	}
-	if _, err := name.NewRepository(c.Image); err != nil {
+	if _, err := name.NewRepository(c.Image); err != nil || !pathWord.MatchString(repositoryPath(c.Image)) {
 		d.refuse("image", fmt.Sprintf("%q is no name of a repository", c.Image), "use lower-case letters, digits and -._/, for example registry.example.com/platform/spark")
 	}
 }
 
+// repositoryPath is an image's name without the host of its registry.
+func repositoryPath(image string) string {
+	if host, path, found := strings.Cut(image, "/"); found && (strings.ContainsAny(host, ".:") || host == "localhost") {
+		return path
+	}
+	return image
+}
+
 var (
+	// pathWord is the grammar of a name in the distribution specification: the library that parses references takes more,
+	// which registries refuse at the first push.
+	pathWord     = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 	platformWord = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?$`)
 	argWord      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	tagWord      = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)

@@ -37,6 +37,9 @@ func OpenDockerArchive(file, want string) (v1.Image, error) {
 	l := &ociLayout{object: object, open: a.open}
 	raw, err := l.read("manifest.json")
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := a.find("index.json"); err != nil {
+			return nil, fmt.Errorf("%w: %s is neither what docker save writes nor a packed OCI layout: it holds no manifest.json and no index.json", verdict.ErrUsage, object)
+		}
 		images, err := layoutImages(object, a.open)
 		if err != nil {
 			return nil, err
@@ -53,6 +56,9 @@ func OpenDockerArchive(file, want string) (v1.Image, error) {
 	found, err := pickTag(images, want, object)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := a.find(found.Config); err != nil {
+		return nil, malformed(object, verdict.Place{File: found.Config}, "the archive lacks this configuration of an image")
 	}
 	config, err := l.read(path.Clean(found.Config))
 	if err != nil {
@@ -79,7 +85,7 @@ func pickTag(images []archivedImage, want, object string) (archivedImage, error)
 	switch {
 	case !strings.Contains(want, ":") && len(images) == 1:
 		return images[0], nil
-	case want == "" && len(images) == 0:
+	case len(images) == 0:
 		return archivedImage{}, malformed(object, verdict.Place{}, "it holds no image")
 	default:
 		return archivedImage{}, fmt.Errorf("%w: %s holds %d images: choose one by its tag: %s",
@@ -99,14 +105,17 @@ type member struct {
 }
 
 func indexArchive(file, object string) (*archive, error) {
-	opened, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s does not exist", verdict.ErrUsage, object)
+	if err := notAFile(file, object); err != nil {
+		return nil, err
 	}
+	opened, err := os.Open(file)
 	if err != nil {
 		return nil, unreadable(object, err)
 	}
 	defer opened.Close()
+	if err := packed(opened, object); err != nil {
+		return nil, err
+	}
 	a := &archive{file, object, map[string]member{}}
 	reader := tar.NewReader(opened)
 	for {
@@ -139,6 +148,45 @@ func indexArchive(file, object string) (*archive, error) {
 			a.members[name] = member{link: link}
 		}
 	}
+}
+
+// notAFile refuses what no archive is, before it is opened: a pipe would be waited for.
+func notAFile(file, object string) error {
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %s does not exist", verdict.ErrUsage, object)
+	case err != nil:
+		return unreadable(object, err)
+	case info.IsDir():
+		return fmt.Errorf("%w: %s is a folder. If it is an OCI layout, name it oci-layout:%s", verdict.ErrUsage, object, file)
+	case !info.Mode().IsRegular(): // its members are found by where they stand
+		return fmt.Errorf("%w: %s is no regular file. Write the archive to one first", verdict.ErrUsage, object)
+	}
+	return nil
+}
+
+// packed refuses an archive that somebody compressed as a whole, which says nothing against the image in it.
+func packed(opened *os.File, object string) error {
+	magic := make([]byte, 4)
+	n, err := opened.ReadAt(magic, 0)
+	if err != nil && err != io.EOF {
+		return unreadable(object, err)
+	}
+	if by := compressedBy(magic[:n]); by != "" {
+		return fmt.Errorf("%w: %s is compressed with %s. Unpack it first: its files must be found where they stand", verdict.ErrUsage, object, by)
+	}
+	return nil
+}
+
+// compressedBy names what compressed a file that begins so; empty: nothing that is known.
+func compressedBy(magic []byte) string {
+	for name, begins := range map[string][]byte{"gzip": gzipMagic, "zstd": zstdMagic, "xz": []byte("\xfd7zX"), "bzip2": []byte("BZh")} {
+		if bytes.HasPrefix(magic, begins) {
+			return name
+		}
+	}
+	return ""
 }
 
 // find follows links, of which docker save writes no chains.

@@ -3,8 +3,11 @@ package image_test
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -216,3 +219,34 @@ type openedLayer struct {
 }
 
 func (o openedLayer) Compressed() (io.ReadCloser, error) { return o.open() }
+
+// TestLayersOfAnotherLength: a manifest that lies about the length of its layers hides how large the image is, and no registry
+// takes it.
+func TestLayersOfAnotherLength(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		size int64
+		says string
+	}{{-1, "-1 bytes long"}, {5, "the manifest promises 5"}, {1 << 60, "the manifest promises 1152921504606846976"}} {
+		dir := t.TempDir()
+		img := imagetest.Image(t, v1.Config{}, imagetest.Layer(imagetest.Text("a", "x")))
+		manifest, err := img.Manifest()
+		must(err)
+		manifest = manifest.DeepCopy()
+		imagetest.WriteLayout(t, dir, img)
+		manifest.Layers[0].Size = test.size
+		raw, err := json.Marshal(manifest)
+		must(err)
+		digest, size, err := v1.SHA256(bytes.NewReader(raw))
+		must(err)
+		must(os.WriteFile(filepath.Join(dir, "blobs", "sha256", digest.Hex), raw, 0o600))
+		index, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, Manifests: []v1.Descriptor{{MediaType: manifest.MediaType, Digest: digest, Size: size}}})
+		must(err)
+		must(os.WriteFile(filepath.Join(dir, "index.json"), index, 0o600))
+		lying, err := image.OpenLayout(dir, "")
+		if err == nil {
+			_, err = (&image.Reader{}).Read(t.Context(), lying)
+		}
+		blamed(t, err, image.CodeMalformed, test.says)
+	}
+}

@@ -87,6 +87,9 @@ func pick(images []PlatformImage, want, object string) (v1.Image, error) {
 			return images[i].Image, nil
 		}
 	}
+	if len(images) == 0 {
+		return nil, malformed(object, verdict.Place{}, "it holds no image")
+	}
 	return nil, &verdict.Error{
 		Verdict: verdict.Fail, Code: CodePlatform, Doing: "opening", Object: object,
 		Cause:  fmt.Errorf("it has no image for %s, only for %s", want, strings.Join(there, ", ")),
@@ -197,7 +200,16 @@ func (l *ociLayout) blob(desc v1.Descriptor) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.open(name)
+	blob, err := l.open(name)
+	if err != nil {
+		return nil, err
+	}
+	if file, ok := blob.(*os.File); ok { // others are as long as their archive says
+		if info, err := file.Stat(); err == nil && info.Size() != desc.Size {
+			return nil, errors.Join(malformed(l.object, verdict.Place{}, "the blob %s is %d bytes long, but the manifest promises %d", desc.Digest, info.Size(), desc.Size), blob.Close())
+		}
+	}
+	return blob, nil
 }
 
 // name refuses digests that are none: they become file names.

@@ -3,10 +3,12 @@ package image_test
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -208,7 +210,9 @@ func TestOpenArchiveRefuses(t *testing.T) {
 			f[3].Body = `[{"Config":"c.json","Layers":["1/layer.tar"]}]`
 			return f
 		},
-		"an empty layer": func(f []imagetest.File) []imagetest.File { f[0].Body = ""; return f },
+		"no configuration":      func(f []imagetest.File) []imagetest.File { return slices.Delete(f, 2, 3) },
+		"configuration unnamed": func(f []imagetest.File) []imagetest.File { f[3].Body = "[null]"; return f },
+		"an empty layer":        func(f []imagetest.File) []imagetest.File { f[0].Body = ""; return f },
 		"links in a chain": func(f []imagetest.File) []imagetest.File {
 			return append(f[1:], imagetest.Symlink("1/layer.tar", "../2/layer.tar"))
 		},
@@ -217,12 +221,51 @@ func TestOpenArchiveRefuses(t *testing.T) {
 			t.Parallel()
 			_, err := image.OpenDockerArchive(saved(t, change), "")
 			blamed(t, err, image.CodeMalformed, "")
+			_, err = image.OpenDockerArchive(saved(t, change), "linux/amd64") // as the verbs ask
+			blamed(t, err, image.CodeMalformed, "")
 		})
 	}
 	file := filepath.Join(t.TempDir(), "no.tar")
 	must(os.WriteFile(file, []byte(strings.Repeat("not a tar", 100)), 0o600))
 	_, err := image.OpenDockerArchive(file, "")
 	blamed(t, err, image.CodeMalformed, "uncompressed tar")
+}
+
+// TestOpenArchiveThatIsNone: what is not an archive at all is the wrong name in the command line, and no image's fault.
+func TestOpenArchiveThatIsNone(t *testing.T) {
+	t.Parallel()
+	plain, err := os.ReadFile(saved(t, nil))
+	must(err)
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	_, err = w.Write(plain)
+	must(errors.Join(err, w.Close()))
+	for says, body := range map[string][]byte{
+		"compressed with gzip. Unpack it first":                zipped.Bytes(),
+		"neither what docker save writes nor a packed":         {},
+		"neither what docker save writes nor a packed OCI lay": imagetest.Tar(imagetest.Text("README", "")),
+	} {
+		file := filepath.Join(t.TempDir(), "image.tar")
+		must(os.WriteFile(file, body, 0o600))
+		if _, err := image.OpenDockerArchive(file, "linux/amd64"); !errors.Is(err, verdict.ErrUsage) || !strings.Contains(err.Error(), says) {
+			t.Errorf("error is %v, want one of usage that says %q", err, says)
+		}
+	}
+	folder := t.TempDir()
+	if _, err := image.OpenDockerArchive(folder, ""); !errors.Is(err, verdict.ErrUsage) || !strings.Contains(err.Error(), "oci-layout:"+folder) {
+		t.Errorf("a folder: error is %v", err)
+	}
+}
+
+// TestOpenEmptyLayout: a layout without an image is told as that, whatever platform was asked for.
+func TestOpenEmptyLayout(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	must(os.WriteFile(filepath.Join(dir, "index.json"), []byte(`{"schemaVersion":2,"manifests":[]}`), 0o600))
+	for _, want := range []string{"", "linux/amd64"} {
+		_, err := image.OpenLayout(dir, want)
+		blamed(t, err, image.CodeMalformed, "it holds no image")
+	}
 }
 
 func TestOpenPackedLayout(t *testing.T) {

@@ -197,6 +197,9 @@ func describe(img v1.Image, limits Limits) (*Contents, []v1.Layer, error) {
 		if diffID.Algorithm != "sha256" || len(diffID.Hex) != 64 {
 			return nil, nil, malformed(object, verdict.Place{}, "the diff id %s is not sha256:<64 hexadecimal digits>", clip(diffID.String()))
 		}
+		if manifest.Layers[i].Size < 0 { // sizes are added up, and bounds are held against the sum
+			return nil, nil, malformed(object, verdict.Place{}, "layer %d is said to be %d bytes long", i+1, manifest.Layers[i].Size)
+		}
 		contents.Layers[i] = LayerRecord{
 			Index: i, DiffID: diffID.String(), Digest: manifest.Layers[i].Digest.String(), Size: manifest.Layers[i].Size,
 			CreatedBy: makers[i],

@@ -132,6 +132,17 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%q: exit code %d (%v), want %d", ref, got, err, code)
 		}
 	}
+	// What is wrong is told in words of this program, with what to write.
+	for ref, says := range map[string]string{
+		"https://" + host + "/app:1": "it has a scheme. Write " + host + "/app:1",
+		host + "/Team/App:V1":        "no capitals. Write team/app",
+		host + "/app@sha256:12":      "all 64 digits",
+		host + "/":                   "write host/path:tag",
+	} {
+		if _, err := client.Resolve(t.Context(), ref); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "could not parse") || strings.Contains(err.Error(), "name.") {
+			t.Errorf("%q: error is %v, want one that says %q", ref, err, says)
+		}
+	}
 }
 
 func ExampleClient_Head() {

@@ -67,6 +67,8 @@ func (c *Client) fail(err error, doing, object string) error {
 		e.Remedy = "Add the authority that signed the registry's certificate to the ones that this machine trusts"
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		e.Remedy = "Name the host among the plain-HTTP hosts if it speaks no TLS"
+	case byProxy(err):
+		e.Remedy = "Check the proxy that HTTPS_PROXY or HTTP_PROXY names, or put the registry's host into NO_PROXY, then run again"
 	default:
 		e.Remedy = "Check that the registry is up and can be reached from here, then run again"
 	}

@@ -103,15 +103,16 @@ func setDefault[T comparable](field *T, value T) {
 // newTransport is the bottom of the chain: proxies from the environment, TLS as Go does it.
 func newTransport(redirect map[string]string) *http.Transport {
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           redirected((&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext, redirect),
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          64,
-		MaxIdleConnsPerHost:   16, // one or two hosts take all of the traffic
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   15 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		WriteBufferSize:       64 << 10,
-		ReadBufferSize:        64 << 10,
+		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: askedProxy,
+		DialContext:            redirected((&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext, redirect),
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           64,
+		MaxIdleConnsPerHost:    16, // one or two hosts take all of the traffic
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    15 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		WriteBufferSize:        64 << 10,
+		ReadBufferSize:         64 << 10,
 	}
 }

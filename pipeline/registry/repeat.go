@@ -41,6 +41,8 @@ func passing(resp *http.Response, err error) string {
 		return "could not be looked up"
 	case errors.Is(err, errIdle):
 		return "stood still"
+	case byProxy(err) && isRefused(err):
+		return "is behind a proxy that refused the connection"
 	case isRefused(err):
 		return "refused the connection"
 	case isReset(err), errors.Is(err, net.ErrClosed):

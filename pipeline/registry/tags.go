@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -47,7 +48,7 @@ func (c *Client) Head(ctx context.Context, repository, tag string) (digest strin
 func (c *Client) Resolve(ctx context.Context, ref string) (subject.Subject, error) {
 	parsed, err := name.ParseReference(ref)
 	if err != nil {
-		return subject.Subject{}, fmt.Errorf("%w: the reference %q: %w", verdict.ErrUsage, ref, err)
+		return subject.Subject{}, fmt.Errorf("%w: %s is no reference of an image: %s", verdict.ErrUsage, quoted(ref), advice(ref))
 	}
 	repository := parsed.Context().Name()
 	if digest, ok := parsed.(name.Digest); ok {
@@ -69,6 +70,22 @@ func (c *Client) Resolve(ctx context.Context, ref string) (subject.Subject, erro
 		}
 	}
 	return subject.New(repository, digest)
+}
+
+// advice says what is wrong with a reference that is none; the library's own words are about its functions.
+func advice(ref string) string {
+	if _, rest, found := strings.Cut(ref, "://"); found {
+		return "it has a scheme. Write " + quoted(rest)
+	}
+	path, _, _ := strings.Cut(ref, "@")
+	if colon := strings.LastIndex(path, ":"); colon > strings.LastIndex(path, "/") {
+		path = path[:colon]
+	}
+	_, path, _ = strings.Cut(path, "/")
+	if lower := strings.ToLower(path); lower != path {
+		return "a repository's name has no capitals. Write " + quoted(lower)
+	}
+	return "write host/path:tag or host/path@sha256:… with all 64 digits; a path has small letters, digits and -._/"
 }
 
 // TagOptions say how a tag is written.

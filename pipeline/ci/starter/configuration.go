@@ -25,8 +25,8 @@ func configuration(s Survey) string {
 	}
 	line("")
 	line("# Without a registry's name the image goes to the registry inside Hallmark, which is enough to try all of this.")
-	line("# The CI job sets HALLMARK_IMAGE=%s.", s.Registry)
-	line("image: %s", s.Name)
+	line("# The CI job sets HALLMARK_IMAGE=%s.", s.jobImage())
+	line("image: %s", word(s.Name))
 	line("")
 	line("build:")
 	if s.folder() == "." {
@@ -126,6 +126,14 @@ func orElse(a, b string) string {
 		return a
 	}
 	return b
+}
+
+// word is a name as YAML takes it for a text.
+func word(name string) string {
+	if name == "null" {
+		return fmt.Sprintf("%q", name)
+	}
+	return name
 }
 
 // quoted is a path as YAML takes it.

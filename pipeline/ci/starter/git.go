@@ -11,9 +11,12 @@ import (
 
 // git reads where the repository comes from, and its branch, from Git's own files.
 func (s *Survey) git() {
-	folder := gitFolder(s.Root)
+	folder, top := gitFolder(s.Root)
 	if folder == "" {
 		return
+	}
+	if rel, err := filepath.Rel(top, s.Root); err == nil && rel != "." {
+		s.below = filepath.ToSlash(rel)
 	}
 	common := folder
 	if text, err := os.ReadFile(filepath.Join(folder, "commondir")); err == nil { // a worktree
@@ -21,7 +24,9 @@ func (s *Survey) git() {
 	}
 	if remote := origin(filepath.Join(common, "config")); remote != "" {
 		s.Remote = ci.WebAddress(remote)
-		s.Name = imageName(s.Remote[strings.LastIndex(s.Remote, "/")+1:])
+		if s.below == "" { // a folder of its own name has an image of its own
+			s.Name = imageName(s.Remote[strings.LastIndex(s.Remote, "/")+1:])
+		}
 		s.found("it comes from %s", s.Remote)
 	}
 	// What the remote calls its default branch, else the one that is checked out.
@@ -52,32 +57,32 @@ func plainBranch(name string) bool {
 	return name != "" && !strings.HasPrefix(name, "-") && !strings.HasPrefix(name, ".")
 }
 
-// gitFolder is the .git folder of the repository that root lies in: at most a few folders up.
-func gitFolder(root string) string {
+// gitFolder is the .git folder of the repository that root lies in, and the repository's top: at most a few folders up.
+func gitFolder(root string) (folder, top string) {
 	for range 6 {
 		at := filepath.Join(root, ".git")
 		info, err := os.Stat(at)
 		switch {
 		case err == nil && info.IsDir():
-			return at
+			return at, root
 		case err == nil:
 			text, err := os.ReadFile(at)
 			path, found := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: ")
 			if err != nil || !found {
-				return ""
+				return "", ""
 			}
 			if !filepath.IsAbs(path) {
 				path = filepath.Join(root, path)
 			}
-			return path
+			return path, root
 		}
 		above := filepath.Dir(root)
 		if above == root {
-			return ""
+			return "", ""
 		}
 		root = above
 	}
-	return ""
+	return "", ""
 }
 
 // origin reads the address of the remote "origin" from Git's configuration.

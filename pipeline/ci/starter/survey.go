@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -40,7 +41,9 @@ type Survey struct {
 	System     ci.System `json:"system,omitempty"`
 	Azure      []string  `json:"azure,omitempty"` // registries of Azure that files name
 	Findings   []string  `json:"findings"`
-	own        ownFiles
+	// below is Root's path in the repository where it is not its top, with slashes: one of several images, perhaps.
+	below string
+	own   ownFiles
 }
 
 // ownFiles are the files of CI systems that are there.
@@ -72,6 +75,7 @@ func Look(root string) (Survey, error) {
 	s.systems(files)
 	s.hints(files)
 	s.registry()
+	s.found("%s", s.destination())
 	return s, nil
 }
 
@@ -102,7 +106,8 @@ func list(root string) ([]string, error) {
 			}
 			return nil
 		}
-		if entry.Type().IsRegular() {
+		// A Dockerfile may be a link to the one that counts; other links lead to files that are met anyway.
+		if entry.Type().IsRegular() || dockerfileName.MatchString(entry.Name()) && linksWithin(root, path) {
 			files = append(files, rel)
 		}
 		return nil
@@ -111,15 +116,38 @@ func list(root string) ([]string, error) {
 	return files, err
 }
 
+// linksWithin says whether path is a link to a regular file in the folder root.
+func linksWithin(root, path string) bool {
+	at, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return false
+	}
+	top, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return false
+	}
+	if rel, err := filepath.Rel(top, at); err != nil || !filepath.IsLocal(rel) {
+		return false
+	}
+	info, err := os.Lstat(at)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // text is the beginning of a file; empty where it cannot be read.
 func (s *Survey) text(rel string) string {
+	text, _ := s.read(rel)
+	return text
+}
+
+// read is the beginning of a file, without the mark of its encoding.
+func (s *Survey) read(rel string) (string, error) {
 	file, err := os.Open(filepath.Join(s.Root, filepath.FromSlash(rel)))
 	if err != nil {
-		return ""
+		return "", err
 	}
 	defer file.Close()
-	body, _ := io.ReadAll(io.LimitReader(file, maxFile))
-	return string(body)
+	body, err := io.ReadAll(io.LimitReader(file, maxFile))
+	return strings.TrimPrefix(string(body), "\ufeff"), err
 }
 
 var dockerfileName = regexp.MustCompile(`(?i)^(Dockerfile|Containerfile)$|\.Dockerfile$|^Dockerfile\.[\w.-]+$`)
@@ -132,6 +160,10 @@ func (s *Survey) dockerfiles(files []string) {
 			all = append(all, file)
 		}
 	}
+	if len(all) == 0 && s.exists("Dockerfile") {
+		s.found("Dockerfile is neither a file nor a link to one in this folder: hallmark.yaml expects one in its place")
+		return
+	}
 	if len(all) == 0 {
 		s.found("there is no Dockerfile yet: hallmark.yaml expects one beside it")
 		return
@@ -143,12 +175,22 @@ func (s *Survey) dockerfiles(files []string) {
 		}
 		return len(a[strings.LastIndex(a, "/")+1:]) - len(b[strings.LastIndex(b, "/")+1:])
 	})
-	s.Dockerfile, s.Others = all[0], all[1:]
+	s.Dockerfile = all[0]
+	built, _ := os.Stat(filepath.Join(s.Root, filepath.FromSlash(s.Dockerfile)))
+	for _, other := range all[1:] { // what the first is a link to is no other
+		if info, err := os.Stat(filepath.Join(s.Root, filepath.FromSlash(other))); err != nil || !os.SameFile(built, info) {
+			s.Others = append(s.Others, other)
+		}
+	}
 	s.found("%s is built", s.Dockerfile)
 	if len(s.Others) > 0 {
 		s.found("there are other Dockerfiles, each of which takes a hallmark.yaml of its own: %s", strings.Join(s.Others[:min(len(s.Others), 5)], ", "))
 	}
-	made := readDockerfile(s.text(s.Dockerfile))
+	text, err := s.read(s.Dockerfile)
+	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
+		s.found("it cannot be read (%v), so that what it is for is not known", cause.Err)
+	}
+	made := readDockerfile(text)
 	s.Bases, s.Ports = made.bases, made.ports
 	switch {
 	case made.databricks != "":
@@ -183,19 +225,42 @@ func (s *Survey) hints(files []string) {
 	}
 }
 
-// imageName makes a repository's path of a folder's name.
+var (
+	foreignRunes = regexp.MustCompile(`[^a-z0-9._-]+`)
+	separators   = regexp.MustCompile(`[._-]{2,}`)
+)
+
+// imageName makes a part of a repository's path of a name: letters and digits, with one separator between them (also two
+// underscores or several hyphens).
 func imageName(name string) string {
-	name = strings.Trim(regexp.MustCompile(`[^a-z0-9._-]+`).ReplaceAllString(strings.ToLower(name), "-"), "-._")
-	if name == "" {
+	name = foreignRunes.ReplaceAllString(strings.ToLower(name), "-")
+	name = separators.ReplaceAllStringFunc(name, func(found string) string {
+		if found == "__" {
+			return found
+		}
+		return "-"
+	})
+	if name = strings.Trim(name, "-._"); name == "" {
 		return "image"
 	}
 	return name
 }
 
+// imagePath makes each part of a path one of an image's.
+func imagePath(path string) string {
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		parts[i] = imageName(part)
+	}
+	return strings.Join(parts, "/")
+}
+
 // registry concludes where the image can go.
 func (s *Survey) registry() {
 	host, path, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(s.Remote, "https://"), "http://"), "/")
-	path = strings.ToLower(path)
+	if path != "" {
+		path = imagePath(strings.TrimSuffix(path+"/"+s.below, "/"))
+	}
 	switch {
 	case len(s.Azure) > 0:
 		s.Registry = s.Azure[0] + "/" + s.Name
@@ -204,10 +269,27 @@ func (s *Survey) registry() {
 	case host == "gitlab.com" && path != "":
 		s.Registry = "registry.gitlab.com/" + path
 	}
-	if s.Known = s.Registry != ""; s.Known {
-		s.found("the image goes to %s", s.Registry)
-	} else {
-		s.found("where the image goes is not known: replace registry.example.com/%s", s.Name)
+	if s.Known = s.Registry != ""; !s.Known {
 		s.Registry = "registry.example.com/" + s.Name
+	}
+}
+
+// jobImage is what the CI job sets HALLMARK_IMAGE to. GitLab tells each project where its own registry is.
+func (s Survey) jobImage() string {
+	if s.System == ci.GitLab {
+		return "$CI_REGISTRY_IMAGE"
+	}
+	return s.Registry
+}
+
+// destination is the finding of where the image goes.
+func (s Survey) destination() string {
+	switch {
+	case s.System == ci.GitLab:
+		return "the image goes to the project's own registry in GitLab: " + s.jobImage()
+	case s.Known:
+		return "the image goes to " + s.Registry
+	default:
+		return "where the image goes is not known: replace " + s.Registry
 	}
 }

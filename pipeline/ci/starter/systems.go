@@ -49,6 +49,10 @@ func (s *Survey) systems(files []string) {
 		"https://ssh.dev.azure.com/": ci.Azure, "https://bitbucket.org/": ci.Bitbucket, "https://codeberg.org/": ci.Woodpecker,
 	} {
 		if strings.HasPrefix(s.Remote, mark) {
+			if s.below != "" { // a job in this folder would be read by nobody
+				s.found("%s reads jobs at the top of the repository alone, and this is %s in it: let one of them run hallmark run --config %s", system.Name(), s.below, quoted(s.below))
+				return
+			}
 			s.System = system
 			s.found("it has no CI job yet; %s runs them where it comes from", system.Name())
 			return

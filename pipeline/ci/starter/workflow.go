@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -78,15 +79,17 @@ func workflow(s Survey, version string) (File, error) {
 
 // For returns the survey with another CI system, by name.
 func (s Survey) For(name string) (Survey, error) {
-	if name == "none" {
-		s.System = ci.None
-		return s, nil
-	}
-	for _, system := range ci.Systems {
-		if string(system) == name {
-			s.System = system
-			return s, nil
+	for _, system := range append([]ci.System{ci.None}, ci.Systems...) {
+		if string(system) != name && !(system == ci.None && name == "none") {
+			continue
 		}
+		found := slices.Index(s.Findings, s.destination())
+		s.System = system
+		if found >= 0 { // it depends on the system
+			s.Findings = slices.Clone(s.Findings)
+			s.Findings[found] = s.destination()
+		}
+		return s, nil
 	}
 	names := []string{"none"}
 	for _, system := range ci.Systems {

@@ -84,6 +84,9 @@ func connect(ctx context.Context, options Options) (*workspace, error) {
 		}
 		return nil, configuration("the settings for Databricks cannot be used: "+short(err), remedy)
 	}
+	if err := agreed(options, cfg); err != nil {
+		return nil, err
+	}
 	if cfg.Host == "" && cfg.AzureResourceID == "" {
 		return nil, configuration("no workspace is named", "Set launch.databricks.host, or DATABRICKS_HOST, or name a profile of .databrickscfg in launch.databricks.profile")
 	}

@@ -197,6 +197,43 @@ func TestLogInFromProfile(t *testing.T) {
 	}
 }
 
+// TestProfileAgainstEnvironment: a profile that the configuration names, and an environment that means another workspace, or a
+// file that is not there, end before anything is asked: nobody finds a cluster where it was not to be.
+func TestProfileAgainstEnvironment(t *testing.T) {
+	s := newServer(t)
+	t.Setenv("DATABRICKS_HOST", s.http.URL)
+	t.Setenv("DATABRICKS_TOKEN", "dapi-of-the-environment")
+	file := filepath.Join(t.TempDir(), "databrickscfg")
+	t.Setenv("DATABRICKS_CONFIG_FILE", file)
+	o := s.options()
+	o.Host, o.Profile = "", "ci"
+	result := run(t, o, testSpec())
+	if result.Code != launch.CodeConfiguration || !strings.Contains(result.Reason, "there is no file "+file) {
+		t.Errorf("without the file: %s (%s): %s", result.Verdict, result.Code, result.Reason)
+	}
+	for host, refused := range map[string]bool{
+		"https://elsewhere.example.com": true, s.http.URL: false, strings.TrimPrefix(s.http.URL, "http://") + "/": false, "": false,
+	} {
+		if err := os.WriteFile(file, []byte("[ci]\nhost = "+host+"\ntoken = dapi-of-the-profile\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := connectable(t, o)
+		if refused != (err != nil && strings.Contains(err.Error(), "two workspaces are named: the profile ci is of "+host)) || !refused && err != nil {
+			t.Errorf("%q: error is %v", host, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "dapi-") {
+			t.Errorf("a token is told: %v", err)
+		}
+	}
+}
+
+// connectable is the error of connecting to the workspace that is meant.
+func connectable(t *testing.T, o Options) error {
+	t.Helper()
+	_, err := connect(t.Context(), o)
+	return err
+}
+
 // TestLogInFails holds what people read when an issuer does not give out a token: which way was tried, whose answer it was,
 // what to do; a refusal is a matter of settings, an issuer that is out of order is not, and the image never is.
 func TestLogInFails(t *testing.T) {
