@@ -4,7 +4,7 @@ package hallmark.databricks
 runtime := [row | some row in data.databricks.runtimes.runtimes; number in row.versions][0]
 
 # number is the runtime's version without the platform's decoration: 16.4 of 16.4.x-scala2.12, of "16.4 LTS", of 16.4-LTS.
-number := regex.find_all_string_submatch_n(`^([0-9]{1,3}\.(?:[0-9]{1,3}|x))(?:\.x)?(?:$|[^0-9.])`, spelled, 1)[0][1]
+number := regex.find_all_string_submatch_n(`^([0-9]{1,3}\.(?:[0-9]{1,3}|x))(?:\.x)?(?:$|[ (_-])`, spelled, 1)[0][1]
 
 spelled := lower(trim_space(input.params.runtime))
 

@@ -13,7 +13,7 @@ test_good_images_break_no_rule if {
 }
 
 test_runtimes_are_known_however_they_are_spelt if {
-	every spelled in ["16.4", "16.4.x", "16.4.x-scala2.12", "16.4.x-scala2.13", "16.4 LTS", "16.4-LTS", " 16.4.X-photon-scala2.12"] {
+	every spelled in ["16.4", "16.4.x", "16.4.x-scala2.12", "16.4.x-scala2.13", "16.4 LTS", "16.4-LTS", " 16.4.X-photon-scala2.12", "16.4 LTS (includes Apache Spark 3.5.2, Scala 2.12)"] {
 		databricks.runtime.name == "16.4" with input as runtime(spelled)
 		refused({"runtime": spelled}) == ""
 	}
@@ -58,7 +58,7 @@ test_refuse_runtimes_before_containers if {
 test_refuse_unknown_runtimes if {
 	refused({"runtime": "16.3"}) == `the runtime "16.3" is not known. Did you mean 16.4? Known are 6.x, 7.x, 8.x, 9.1, 10.4, 11.3, 12.2, 13.3, 14.3, 15.4, 16.4, 17.3`
 	refused({"runtime": "164"}) == `the runtime "164" is not known. Known are 6.x, 7.x, 8.x, 9.1, 10.4, 11.3, 12.2, 13.3, 14.3, 15.4, 16.4, 17.3`
-	every spelled in ["", "latest", "16", "16.4.1", "16.40", "99.9", "apache-spark-2.4.x-scala2.11", "x.4"] {
+	every spelled in ["", "latest", "16", "16.4.1", "16.40", "99.9", "16.4garbage", "16.4.xx", "apache-spark-2.4.x-scala2.11", "x.4"] {
 		contains(refused({"runtime": spelled}), "is not known")
 	}
 }
