@@ -220,7 +220,8 @@ func TestNeverBlocks(t *testing.T) {
 	if !strings.Contains(out, "left out here") || !strings.Contains(out, "#1 done in") {
 		t.Errorf("the end of the output is %q", out[max(0, len(out)-400):])
 	}
-	if len(out) > 2*maxWaitingLog {
+	// One batch is on its way to the reader while another waits; each line of it has a time and a name before it.
+	if len(out) > 2*maxWaitingLog*9/8 {
 		t.Errorf("%d bytes were kept", len(out))
 	}
 }

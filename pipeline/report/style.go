@@ -63,6 +63,8 @@ func signPaint(sign string) paint {
 // loud is a verdict as the last line of a run shows it.
 func loud(v verdict.Verdict, exitCode int) string {
 	switch {
+	case exitCode == verdict.ExitUsage:
+		return "USAGE"
 	case exitCode == verdict.ExitConflict:
 		return "CONFLICT"
 	case exitCode == verdict.ExitInterrupted:
