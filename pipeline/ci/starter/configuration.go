@@ -57,7 +57,11 @@ func (s Survey) gates(line func(string, ...any)) {
 	line("  # Packs of rules: hallmark check --help, docs/policies.md.")
 	switch s.Kind {
 	case Databricks:
-		line("  packs: [base, databricks]")
+		if s.GPU {
+			line("  packs: [base, databricks, databricks-gpu]")
+		} else {
+			line("  packs: [base, databricks]")
+		}
 		if s.Runtime != "" {
 			line("  # The Databricks runtime that the image is for.")
 			line("  params: {databricks: {runtime: %q}}", s.Runtime)
@@ -94,8 +98,12 @@ func (s Survey) launches(line func(string, ...any)) {
 		line("# A launch in a workspace starts a single-node cluster there, and deletes it for good; who logs in stands in Databricks' own")
 		line("# variables (DATABRICKS_HOST, ...): docs/golden-images-databricks.md.")
 		line("#   - target: databricks")
-		line("#     databricks: {runtime: %q, node_type: smallest}", cmp.Or(s.Runtime, "16.4"))
-		line("#     probes: [{sql: SELECT 1}, {scala: println(spark.range(100).count())}]")
+		node, probe := "smallest", ""
+		if s.GPU {
+			node, probe = "gpu", "{gpu: {}}, "
+		}
+		line("#     databricks: {runtime: %q, node_type: %s}", cmp.Or(s.Runtime, "16.4"), node)
+		line("#     probes: [%s{sql: SELECT 1}, {scala: println(spark.range(100).count())}]", probe)
 		line("launch: []")
 	case Spark:
 		line("launch:")

@@ -12,6 +12,7 @@ type made struct {
 	ports             []string
 	databricks, spark string // the reason to think so; empty: it is not
 	runtime           string // Databricks runtime
+	cuda              string // the base that brings CUDA; empty: there is none
 }
 
 var (
@@ -57,6 +58,7 @@ func readDockerfile(text string) made {
 }
 
 var (
+	cudaBase = regexp.MustCompile(`(^|[/:_.-])(cuda|gpu)`) // nvidia/cuda:12.6.3, databricksruntime/gpu-base, team/spark:3.5-gpu
 	mentions = regexp.MustCompile(`(?i)\bdatabricks\b`)
 	meant    = regexp.MustCompile(`(?i)\bdatabricks runtime (\d+\.\d+)\b`)
 )
@@ -89,6 +91,9 @@ func (m *made) from(rest string, stages *[]string) {
 		return
 	}
 	m.bases = append(m.bases, base)
+	if m.cuda == "" && cudaBase.MatchString(base) {
+		m.cuda = base
+	}
 	path := strings.Split(base, "@")[0]
 	switch name := strings.Split(path[strings.LastIndex(path, "/")+1:], ":")[0]; {
 	case strings.Contains(path, "databricksruntime/"):

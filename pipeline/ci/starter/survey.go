@@ -33,6 +33,7 @@ type Survey struct {
 	Bases      []string  `json:"bases,omitempty"`      // images that the Dockerfile starts from
 	Kind       Kind      `json:"kind"`
 	Runtime    string    `json:"runtime,omitempty"` // Databricks runtime: "16.4"
+	GPU        bool      `json:"gpu,omitempty"`     // for clusters of Databricks that have some
 	Ports      []string  `json:"ports,omitempty"`
 	Remote     string    `json:"remote,omitempty"` // web address of the origin
 	Branch     string    `json:"branch"`
@@ -196,6 +197,9 @@ func (s *Survey) dockerfiles(files []string) {
 	case made.databricks != "":
 		s.Kind, s.Runtime = Databricks, made.runtime
 		s.found("it is for Databricks: %s", made.databricks)
+		if s.GPU = made.cuda != ""; s.GPU {
+			s.found("it is for nodes with a GPU: it starts from %s", made.cuda)
+		}
 	case made.spark != "":
 		s.Kind = Spark
 		s.found("it is for Spark: %s", made.spark)
