@@ -65,11 +65,20 @@ func TestAVerdictAgainstTheImageIsSigned(t *testing.T) {
 			if err != nil || gate(found.checked.findings, found.scanned.findings) == nil {
 				t.Fatalf("the gates let it pass: %v", err)
 			}
-			for range 2 { // the second run has nothing new to say
+			for again := range 2 { // the second run has nothing new to say
+				r.book.report.Evidence = nil
 				r.reject(t.Context(), c, found, standing{})
 				said := r.said(t, c)
 				if kinds := []evidence.Kind{evidence.KindCheck, evidence.KindProvenance, evidence.KindSBOM, evidence.KindVulnerabilities}; !slices.Equal(kindsOf(said), kinds) {
 					t.Fatalf("signed are %v, want %v; notes %q", kindsOf(said), kinds, r.book.report.Notes)
+				}
+				for _, told := range r.book.report.Evidence {
+					if told.Reused != (again == 1) {
+						t.Errorf("in run %d the report says of %s: stood before %t", again+1, told.Kind, told.Reused)
+					}
+				}
+				if told := len(r.book.report.Evidence); told != len(said) {
+					t.Errorf("run %d reports %d statements, and %d stand", again+1, told, len(said))
 				}
 				for _, v := range said {
 					want := map[evidence.Kind]verdict.Verdict{evidence.KindCheck: verdict.Fail, evidence.KindVulnerabilities: verdict.Pass}[v.Summary.Kind]
@@ -85,6 +94,33 @@ func TestAVerdictAgainstTheImageIsSigned(t *testing.T) {
 				t.Errorf("nobody is told: %q", notes)
 			}
 		})
+	}
+}
+
+// Who reads cosign's older form alone knows an image by the pass that stands there: what overtakes it stands there, too. An
+// image that nobody can pull has no such tag.
+func TestAVerdictAgainstWhatIsPublished(t *testing.T) {
+	t.Parallel()
+	for _, published := range []bool{false, true} {
+		r, c := wanting(t, inProcess(t))
+		r.cfg.Sign.Tags = true
+		found, err := r.assay(t.Context(), c, standing{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if published {
+			if err := r.registry.PutManifest(t.Context(), c.subject, c.image); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.reject(t.Context(), c, found, standing{present: published})
+		if said := r.said(t, c); len(said) != 4 {
+			t.Errorf("published %t: signed are %v", published, kindsOf(said))
+		}
+		older := strings.Replace(c.subject.Digest, ":", "-", 1) + ".att"
+		if _, there, err := r.registry.Head(t.Context(), r.repository, older); err != nil || there != published {
+			t.Errorf("published %t: the tag %s is there: %t (%v)", published, older, there, err)
+		}
 	}
 }
 
