@@ -97,6 +97,47 @@ func TestAVerdictAgainstTheImageIsSigned(t *testing.T) {
 	}
 }
 
+// An image that was stopped once, and passes later, is published like any other, with the pass as the newest word.
+func TestAnImagePassesAfterAVerdictAgainstIt(t *testing.T) {
+	t.Parallel()
+	for name, backend := range map[string]func(*testing.T) string{"in-process": inProcess, "embedded": embedded} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, c := wanting(t, backend(t))
+			found, err := r.assay(t.Context(), c, standing{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.reject(t.Context(), c, found, standing{})
+
+			r.book = newBook(nil)
+			r.cfg.Check.FailOn = verdict.Critical
+			stands, err := r.standing(t.Context(), c.subject)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found, err = r.assay(t.Context(), c, stands); err != nil || gate(found.checked.findings, found.scanned.findings) != nil {
+				t.Fatalf("it does not pass: %v, %+v", err, found.checked.findings)
+			}
+			s, err := r.stage(t.Context(), c, found, stands)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if digest, there, err := r.registry.Head(t.Context(), r.repository, s.tag); err != nil || !there || digest != c.subject.Digest {
+				t.Errorf("the tag %s is at %q (%v)", s.tag, digest, err)
+			}
+			for _, v := range r.said(t, c) {
+				if v.Summary.Verdict == verdict.Fail {
+					t.Errorf("the newest %s says fail", v.Summary.Kind)
+				}
+			}
+			if after, err := r.standing(t.Context(), c.subject); err != nil || !after.present || !after.signed {
+				t.Errorf("present %t, signed %t, %v", after.present, after.signed, err)
+			}
+		})
+	}
+}
+
 // Who reads cosign's older form alone knows an image by the pass that stands there: what overtakes it stands there, too. An
 // image that nobody can pull has no such tag.
 func TestAVerdictAgainstWhatIsPublished(t *testing.T) {
