@@ -25,7 +25,9 @@ func (r *run) reject(ctx context.Context, c candidate, found assay, standing sta
 	bounded, cancel := context.WithTimeout(ctx, rejectWait)
 	defer cancel()
 	if err := r.testifyRejection(bounded, c, found, standing); err != nil && ctx.Err() == nil {
-		progress.From(ctx).Warnf("Why the image was stopped could not be signed: %s", verdict.Plain(err))
+		unsigned := "Why the image was stopped could not be signed: " + verdict.Plain(err)
+		progress.From(ctx).Warnf("%s", unsigned)
+		r.book.note(unsigned)
 	}
 }
 
