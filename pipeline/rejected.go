@@ -24,8 +24,13 @@ func (r *run) reject(ctx context.Context, c candidate, found assay, standing sta
 	}
 	bounded, cancel := context.WithTimeout(ctx, rejectWait)
 	defer cancel()
-	if err := r.testifyRejection(bounded, c, found, standing); err != nil && ctx.Err() == nil {
-		progress.From(ctx).Warnf("Why the image was stopped could not be signed: %v", err)
+	bounded, task := progress.Start(bounded, "sign why it was stopped")
+	err := r.testifyRejection(bounded, c, found, standing)
+	task.End(err)
+	if err != nil && ctx.Err() == nil {
+		unsigned := "Why the image was stopped could not be signed: " + verdict.Plain(err)
+		progress.From(ctx).Warnf("%s", unsigned)
+		r.book.note(unsigned)
 	}
 }
 
@@ -50,14 +55,25 @@ func (r *run) testifyRejection(ctx context.Context, c candidate, found assay, st
 	if err != nil {
 		return err
 	}
-	statements = slices.DeleteFunc(statements, standing.says)
+	statements = slices.DeleteFunc(statements, func(s evidence.Statement) bool {
+		if !published && s.PredicateType == evidence.TypeCycloneDX {
+			return true // it names the layers, of which some may be in the registry by now: nobody is to find them there
+		}
+		said, before := standing.says(s)
+		if before {
+			r.book.reuse(said)
+		}
+		return before
+	})
 	if len(statements) > 0 {
 		signer, err := r.key.get()
 		if err != nil {
 			return err
 		}
-		// Without the tags of cosign's older form: there is no image that they would stand beside.
-		if err := signer.AttestAll(ctx, r.registry, c.subject, statements, sign.AttestOptions{Manifest: manifest}); err != nil {
+		// A tag of cosign's older form stands beside an image; beside one, whoever reads no other form must not miss what overtakes
+		// the pass that they know of.
+		options := sign.AttestOptions{Manifest: manifest, Tags: published && r.cfg.Sign.Tags}
+		if err := signer.AttestAll(ctx, r.registry, c.subject, statements, options); err != nil {
 			return err
 		}
 		r.book.signed(signer, false, statements)
@@ -70,23 +86,14 @@ func (r *run) testifyRejection(ctx context.Context, c candidate, found assay, st
 	return nil
 }
 
-// says reports whether the last that stands about a gate is the same verdict on the same inputs.
-func (s standing) says(statement evidence.Statement) bool {
+// says is the last that stands about a gate, where it is the same verdict on the same inputs.
+func (s standing) says(statement evidence.Statement) (last evidence.Verified, same bool) {
 	summary, err := evidence.Summarize(statement)
 	if err != nil {
-		return false
+		return last, false
 	}
-	last, found := s.last(summary.Kind, summary.Slot)
-	return found && last.Summary.Inputs == summary.Inputs && last.Summary.Verdict == summary.Verdict
-}
-
-// last is the newest evidence of a kind, whatever it was made from.
-func (s standing) last(kind evidence.Kind, slot string) (evidence.Verified, bool) {
-	return evidence.Newest(s.evidence, func(v evidence.Verified) bool { return v.Summary.Kind == kind && v.Summary.Slot == slot })
-}
-
-// refuted says whether the last word about a gate is that the image fails.
-func (s standing) refuted(kind evidence.Kind, slot string) bool {
-	last, found := s.last(kind, slot)
-	return found && last.Summary.Verdict == verdict.Fail
+	last, found := evidence.Newest(s.evidence, func(v evidence.Verified) bool {
+		return v.Summary.Kind == summary.Kind && v.Summary.Slot == summary.Slot
+	})
+	return last, found && last.Summary.Inputs == summary.Inputs && last.Summary.Verdict == summary.Verdict
 }

@@ -65,11 +65,20 @@ func TestAVerdictAgainstTheImageIsSigned(t *testing.T) {
 			if err != nil || gate(found.checked.findings, found.scanned.findings) == nil {
 				t.Fatalf("the gates let it pass: %v", err)
 			}
-			for range 2 { // the second run has nothing new to say
+			for again := range 2 { // the second run has nothing new to say
+				r.book.report.Evidence = nil
 				r.reject(t.Context(), c, found, standing{})
 				said := r.said(t, c)
-				if kinds := []evidence.Kind{evidence.KindCheck, evidence.KindProvenance, evidence.KindSBOM, evidence.KindVulnerabilities}; !slices.Equal(kindsOf(said), kinds) {
+				if kinds := []evidence.Kind{evidence.KindCheck, evidence.KindProvenance, evidence.KindVulnerabilities}; !slices.Equal(kindsOf(said), kinds) {
 					t.Fatalf("signed are %v, want %v; notes %q", kindsOf(said), kinds, r.book.report.Notes)
+				}
+				for _, told := range r.book.report.Evidence {
+					if told.Reused != (again == 1) {
+						t.Errorf("in run %d the report says of %s: stood before %t", again+1, told.Kind, told.Reused)
+					}
+				}
+				if told := len(r.book.report.Evidence); told != len(said) {
+					t.Errorf("run %d reports %d statements, and %d stand", again+1, told, len(said))
 				}
 				for _, v := range said {
 					want := map[evidence.Kind]verdict.Verdict{evidence.KindCheck: verdict.Fail, evidence.KindVulnerabilities: verdict.Pass}[v.Summary.Kind]
@@ -85,6 +94,78 @@ func TestAVerdictAgainstTheImageIsSigned(t *testing.T) {
 				t.Errorf("nobody is told: %q", notes)
 			}
 		})
+	}
+}
+
+// An image that was stopped once, and passes later, is published like any other, with the pass as the newest word.
+func TestAnImagePassesAfterAVerdictAgainstIt(t *testing.T) {
+	t.Parallel()
+	for name, backend := range map[string]func(*testing.T) string{"in-process": inProcess, "embedded": embedded} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, c := wanting(t, backend(t))
+			found, err := r.assay(t.Context(), c, standing{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.reject(t.Context(), c, found, standing{})
+
+			r.book = newBook(nil)
+			r.cfg.Check.FailOn = verdict.Critical
+			stands, err := r.standing(t.Context(), c.subject)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found, err = r.assay(t.Context(), c, stands); err != nil || gate(found.checked.findings, found.scanned.findings) != nil {
+				t.Fatalf("it does not pass: %v, %+v", err, found.checked.findings)
+			}
+			s, err := r.stage(t.Context(), c, found, stands)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if digest, there, err := r.registry.Head(t.Context(), r.repository, s.tag); err != nil || !there || digest != c.subject.Digest {
+				t.Errorf("the tag %s is at %q (%v)", s.tag, digest, err)
+			}
+			for _, v := range r.said(t, c) {
+				if v.Summary.Verdict == verdict.Fail {
+					t.Errorf("the newest %s says fail", v.Summary.Kind)
+				}
+			}
+			if after, err := r.standing(t.Context(), c.subject); err != nil || !after.present || !after.signed {
+				t.Errorf("present %t, signed %t, %v", after.present, after.signed, err)
+			}
+		})
+	}
+}
+
+// Who reads cosign's older form alone knows an image by the pass that stands there: what overtakes it stands there, too. An
+// image that nobody can pull has no such tag.
+func TestAVerdictAgainstWhatIsPublished(t *testing.T) {
+	t.Parallel()
+	for _, published := range []bool{false, true} {
+		r, c := wanting(t, inProcess(t))
+		r.cfg.Sign.Tags = true
+		found, err := r.assay(t.Context(), c, standing{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if published {
+			if err := r.registry.PutManifest(t.Context(), c.subject, c.image); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.reject(t.Context(), c, found, standing{present: published})
+		want := []evidence.Kind{evidence.KindCheck, evidence.KindProvenance, evidence.KindVulnerabilities}
+		if published { // what it is made of is no news for whoever can pull it
+			want = slices.Insert(want, 2, evidence.KindSBOM)
+		}
+		if said := r.said(t, c); !slices.Equal(kindsOf(said), want) {
+			t.Errorf("published %t: signed are %v", published, kindsOf(said))
+		}
+		older := strings.Replace(c.subject.Digest, ":", "-", 1) + ".att"
+		if _, there, err := r.registry.Head(t.Context(), r.repository, older); err != nil || there != published {
+			t.Errorf("published %t: the tag %s is there: %t (%v)", published, older, there, err)
+		}
 	}
 }
 
@@ -126,31 +207,8 @@ func TestAVerdictThatCannotBeSigned(t *testing.T) {
 
 	r, c = wanting(t, "http://127.0.0.1:1")
 	r.reject(t.Context(), c, found, standing{})
-	if notes, told := r.book.report.Notes, r.book.report.Evidence; len(notes)+len(told) > 0 {
-		t.Errorf("without a registry it claims %q and %v", notes, told)
-	}
-}
-
-// A promotion goes by the newest evidence: to build upon a pass that a failure has overtaken would stop it for ever.
-func TestAnOvertakenPassDoesNotStand(t *testing.T) {
-	t.Parallel()
-	at := func(hour int, inputs string, said verdict.Verdict) evidence.Verified {
-		when := time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC)
-		return evidence.Verified{At: when, Summary: evidence.Summary{Kind: evidence.KindCheck, Inputs: inputs, Verdict: said, At: when}}
-	}
-	for name, c := range map[string]struct {
-		evidence []evidence.Verified
-		stands   bool
-	}{
-		"a pass":                           {[]evidence.Verified{at(1, "a", verdict.Pass)}, true},
-		"overtaken":                        {[]evidence.Verified{at(1, "a", verdict.Pass), at(2, "b", verdict.Fail)}, false},
-		"after a failure":                  {[]evidence.Verified{at(1, "b", verdict.Fail), at(2, "a", verdict.Pass)}, true},
-		"another pass is newer":            {[]evidence.Verified{at(1, "a", verdict.Pass), at(2, "b", verdict.Pass)}, true},
-		"a failure on the very same":       {[]evidence.Verified{at(1, "a", verdict.Fail)}, false},
-		"a failure that a pass came after": {[]evidence.Verified{at(1, "a", verdict.Pass), at(2, "b", verdict.Fail), at(3, "c", verdict.Pass)}, true},
-	} {
-		if _, stands := (standing{evidence: c.evidence}).find(evidence.KindCheck, "", "a"); stands != c.stands {
-			t.Errorf("%s: stands %t", name, stands)
-		}
+	notes, told := r.book.report.Notes, r.book.report.Evidence
+	if len(notes) != 1 || !strings.HasPrefix(notes[0], "Why the image was stopped could not be signed: ") || len(told) > 0 {
+		t.Errorf("without a registry it says %q and %v", notes, told)
 	}
 }

@@ -79,12 +79,8 @@ func (r *run) laterIfUnreachable(ctx context.Context, err error) error {
 }
 
 // find returns the newest evidence of a kind that was made from the same inputs. A gate's evidence must be a pass: what
-// failed is tried again when somebody runs again. Nor does a pass count that a later failure on other inputs has overtaken:
-// the promotion goes by the newest.
+// failed is tried again when somebody runs again.
 func (s standing) find(kind evidence.Kind, slot, inputs string) (evidence.Verified, bool) {
-	if s.refuted(kind, slot) {
-		return evidence.Verified{}, false
-	}
 	return evidence.Newest(s.evidence, func(v evidence.Verified) bool {
 		return v.Summary.Kind == kind && v.Summary.Slot == slot && v.Summary.Inputs == inputs && v.Summary.Verdict != verdict.Fail
 	})

@@ -87,6 +87,7 @@ func TestKeyless(t *testing.T) {
 	asReported(t, o)
 	byInputs(t, s, plain, golden)
 	onForks(t, s, plain, golden)
+	stoppedKeyless(t, s, h, plain)
 
 	again := h.call(t, "run", tiny{stamp: "keyless"}.project(t))
 	if again.code != 0 || len(again.report.Golden) != 1 || again.report.Golden[0].Move != report.Already {
@@ -171,6 +172,27 @@ func onForks(t *testing.T, s sigstore, plain home, golden string) {
 		if o := c.on.call(t, args...); o.code != c.code || !strings.Contains(string(o.stdout)+o.said, c.says) {
 			t.Errorf("%v ends with %d, want %d with %q: %s\n%s", args, o.code, c.code, c.says, o.said, o.stdout)
 		}
+	}
+}
+
+// stoppedKeyless has a gate stop an image: the workflow signs that. Without a token later, when nothing is built again, the
+// gate says what it said.
+func stoppedKeyless(t *testing.T, s sigstore, h, plain home) {
+	t.Helper()
+	project := tiny{stamp: "keyless stopped"}.project(t)
+	strict := []string{"run", project, "--set", "check.params.base.allow_no_os=false", "--set", "check.fail_on=low"}
+	o := h.call(t, strict...)
+	if o.code != 1 || o.report.StagingTag != "" || len(o.report.Evidence) != 4 {
+		t.Fatalf("it ends with %d, staged as %q, with %+v: %s", o.code, o.report.StagingTag, o.report.Evidence, o)
+	}
+	told := plain.call(t, "verify", o.report.Subject.String(), "--identity", workflow, "--issuer", s.Issuer, "--trusted-root", s.TrustedRoot)
+	if told.code != 1 || !strings.Contains(string(told.stdout), "says fail") {
+		t.Errorf("what was signed is verified with %d: %s\n%s", told.code, told.said, told.stdout)
+	}
+	h.env = append(slices.Clone(h.env), "ACTIONS_ID_TOKEN_REQUEST_URL=")
+	again := h.call(t, strict...)
+	if again.code != 1 || !strings.Contains(strings.Join(again.report.Notes, "\n"), "could not be signed") {
+		t.Errorf("without a token it ends with %d, notes %q: %s", again.code, again.report.Notes, again)
 	}
 }
 

@@ -68,5 +68,3 @@ func isSpark(folder string) error {
 	}
 	return nil
 }
-
-// bare is an error without the call and the path.

@@ -21,7 +21,11 @@ func (s *Server) locked(work handler) handler { return asking(s, whole, work) }
 func whole(r *request) (*request, error) { return r, nil }
 
 // inBody reads a request's body, which is JSON.
-func inBody[T any](r *request) (asked T, err error) { return asked, decode(r.body, &asked) }
+func inBody[T any](r *request) (T, error) {
+	var asked T
+	err := decode(r.body, &asked) // not in the return: whether a variable there is read before the calls is nowhere promised
+	return asked, err
+}
 
 // inQuery reads one parameter of a request's query.
 func inQuery(key string) func(r *request) (string, error) {
