@@ -19,7 +19,7 @@ type merge func(ctx context.Context, old *registry.Manifest) (merged registry.Ma
 
 const (
 	rewrites = 12                    // tries before giving up on a tag that others keep writing
-	settle   = 50 * time.Millisecond // the least time after which a write is looked at again: a busy machine lets a writer stand that long
+	settle   = 15 * time.Millisecond // the least time after which a write is looked at again
 )
 
 // rewrite brings a tag that several writers add to into the state that merge asks for.
