@@ -139,7 +139,7 @@ func TestConcurrentWriters(t *testing.T) {
 			all := func(r sign.Report) bool { return len(r.Signatures) == 2*writers && len(r.Evidence) == writers }
 			r := verify(t, c, at, sign.Policy{Keys: trusting(signers...)})
 			lost := 2*writers - len(r.Signatures) + writers - len(r.Evidence)
-			if lost == 1 && name != "embedded" {
+			if lost > 0 && lost <= 2 && name != "embedded" { // one write to the list holds a signature and a statement
 				// Without compare-and-swap a writer that was kept from the processor between its reading and its writing may
 				// undo what another has looked at already. Whoever signs again mends that, as the next run would.
 				t.Logf("%d signatures and %d statements of %d writers at first", len(r.Signatures), len(r.Evidence), writers)
