@@ -140,7 +140,7 @@ func TestPromotionUnderFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, backend := range map[string]func(*testing.T) string{"in-process": inProcess, "embedded": embedded} {
+	for name, backend := range backends {
 		for _, kind := range faults.Kinds {
 			for _, lasting := range []int{1, 30} {
 				lost := kind == faults.ResetAfter || kind == faults.Unavailable
@@ -168,6 +168,9 @@ func TestPromotionUnderFaults(t *testing.T) {
 		}
 	}
 }
+
+// backends are the registries that tests run against: one lists referrers, the other does not.
+var backends = map[string]func(*testing.T) string{"in-process": inProcess, "embedded": embedded}
 
 // inProcess serves go-containerregistry's registry, which keeps everything in memory.
 func inProcess(t *testing.T) string {

@@ -19,11 +19,11 @@ import (
 	"github.com/hallmark-ci/hallmark/pipeline/verdict"
 )
 
-// wanting is a run whose candidate the packs will not have, and the candidate.
-func wanting(t *testing.T, host string) (*run, candidate) {
+// wanting is a run whose candidate the packs will not have, and the candidate. More settings stand above its own.
+func wanting(t *testing.T, host string, more ...string) (*run, candidate) {
 	t.Helper()
 	repository := strings.TrimPrefix(host, "http://") + "/team/app"
-	cfg, err := config.Load(t.TempDir(), nil, []string{"image=" + repository, "scan.database.from=demo", "check.packs=[base]"})
+	cfg, err := config.Load(t.TempDir(), nil, append([]string{"image=" + repository, "scan.database.from=demo", "check.packs=[base]"}, more...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func wanting(t *testing.T, host string) (*run, candidate) {
 // and nobody can pull the image for that.
 func TestAVerdictAgainstTheImageIsSigned(t *testing.T) {
 	t.Parallel()
-	for name, backend := range map[string]func(*testing.T) string{"in-process": inProcess, "embedded": embedded} {
+	for name, backend := range backends {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, c := wanting(t, backend(t))
@@ -100,7 +100,7 @@ func TestAVerdictAgainstTheImageIsSigned(t *testing.T) {
 // An image that was stopped once, and passes later, is published like any other, with the pass as the newest word.
 func TestAnImagePassesAfterAVerdictAgainstIt(t *testing.T) {
 	t.Parallel()
-	for name, backend := range map[string]func(*testing.T) string{"in-process": inProcess, "embedded": embedded} {
+	for name, backend := range backends {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, c := wanting(t, backend(t))

@@ -36,14 +36,7 @@ func repository(t *testing.T, folder, origin string, files map[string]string) st
 // written is the survey of a folder, and all that init says and writes of it.
 func written(t *testing.T, root string) (starter.Survey, []starter.File, string) {
 	t.Helper()
-	survey, err := starter.Look(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := starter.Files(survey, "1.2.3")
-	if err != nil {
-		t.Fatal(err)
-	}
+	survey, files := begun(t, root)
 	text := strings.Join(survey.Findings, "\n")
 	for _, f := range files {
 		text += "\n==> " + f.Path + "\n" + f.Body

@@ -42,14 +42,7 @@ func TestRepositories(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			survey, err := starter.Look(root)
-			if err != nil {
-				t.Fatal(err)
-			}
-			files, err := starter.Files(survey, "1.2.3")
-			if err != nil {
-				t.Fatal(err)
-			}
+			survey, files := begun(t, root)
 			var text strings.Builder
 			for _, f := range files {
 				fmt.Fprintf(&text, "==> %s (exists: %t) %s\n%s", f.Path, f.Exists, f.Note, f.Body)
@@ -188,4 +181,18 @@ func TestPins(t *testing.T) {
 			t.Errorf("templates/github.yml uses %s, and our own workflows do not", pin[1])
 		}
 	}
+}
+
+// begun is what init finds out about a folder, and the files that it would write there.
+func begun(t *testing.T, root string) (starter.Survey, []starter.File) {
+	t.Helper()
+	survey, err := starter.Look(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := starter.Files(survey, "1.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return survey, files
 }
