@@ -58,7 +58,7 @@ func (r *run) conclude(rep *report.Report, err error) {
 			rep.Headline += ": " + cause
 		}
 	default:
-		rep.Headline = strings.TrimPrefix(err.Error(), verdict.ErrUsage.Error()+": ") // the exit code says it
+		rep.Headline = verdict.Plain(err) // the exit code says it
 	}
 	if rep.Verdict == verdict.Inconclusive && rep.ExitCode == verdict.ExitInconclusive && rep.Next == "" {
 		rep.Next = "Run again: what is signed already is not repeated"

@@ -110,10 +110,8 @@ func (s *surroundings) registryRoot() string {
 
 // lookUp resolves what somebody has named: a name that is not there is a mistake of theirs, and no retry mends it.
 func (s *surroundings) lookUp(ctx context.Context, ref string) (subject.Subject, error) {
-	for _, local := range []string{"oci-layout:", "docker-archive:"} {
-		if strings.HasPrefix(ref, local) {
-			return subject.Subject{}, fmt.Errorf("%w: %s lies on this machine, and evidence is kept beside images in registries: name one there", verdict.ErrUsage, ref)
-		}
+	if onThisMachine(ref) {
+		return subject.Subject{}, fmt.Errorf("%w: %s lies on this machine, and evidence is kept beside images in registries: name one there", verdict.ErrUsage, ref)
 	}
 	found, err := s.registry.Resolve(ctx, ref)
 	if errors.Is(err, registry.ErrNotFound) {
@@ -122,17 +120,22 @@ func (s *surroundings) lookUp(ctx context.Context, ref string) (subject.Subject,
 	return found, err
 }
 
+// onThisMachine says whether an image is named by where it lies here, see Inspect.
+func onThisMachine(image string) bool {
+	kind, _, named := strings.Cut(image, ":")
+	return named && (kind == "oci-layout" || kind == "docker-archive")
+}
+
 // Repository is host/path of the image that a configuration or a person names; without a host it is one of the embedded
 // registry.
 func Repository(image string) string { return repositoryOf(image) }
 
 // repositoryOf is host/path of an image name, which without a host is one of the embedded registry.
 func repositoryOf(image string) string {
-	if strings.Contains(image, "://") || strings.HasPrefix(image, "oci-layout:") || strings.HasPrefix(image, "docker-archive:") {
+	if strings.Contains(image, "://") || onThisMachine(image) {
 		return image // to be refused as it was written
 	}
-	host, _, hasPath := strings.Cut(image, "/")
-	if hasPath && (strings.ContainsAny(host, ".:") || host == "localhost") {
+	if host, _ := subject.SplitHost(image); host != "" {
 		return image
 	}
 	return EmbeddedHost + "/" + image

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"iter"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -31,21 +32,30 @@ type Reports struct {
 	Summary                 bool   `yaml:"summary" doc:"Whether a CI system's page of the run gets the verdict and what it rests on, where it has one."`
 }
 
-// ReportKinds are the kinds of reports, as --report names them: the names of the fields with hyphens.
+// files are the places of the files, by the kinds of reports as --report names them: the names of the fields with hyphens.
+func (r *Reports) files() iter.Seq2[string, *string] {
+	return func(yield func(string, *string) bool) {
+		for f, value := range reflect.ValueOf(r).Elem().Fields() {
+			if file, is := value.Addr().Interface().(*string); is && !yield(strings.ReplaceAll(f.Tag.Get("yaml"), "_", "-"), file) {
+				return
+			}
+		}
+	}
+}
+
+// ReportKinds are the kinds of reports, as --report names them.
 func ReportKinds() []string {
 	var kinds []string
-	for f := range reflect.TypeFor[Reports]().Fields() {
-		if f.Type.Kind() == reflect.String {
-			kinds = append(kinds, strings.ReplaceAll(f.Tag.Get("yaml"), "_", "-"))
-		}
+	for kind := range new(Reports).files() {
+		kinds = append(kinds, kind)
 	}
 	return kinds
 }
 
 // NoFiles leaves no file to be written; what a CI system is shown stays as it was.
 func (r *Reports) NoFiles() {
-	for _, kind := range ReportKinds() {
-		*r.file(kind) = ""
+	for _, file := range r.files() {
+		*file = ""
 	}
 }
 
@@ -58,9 +68,8 @@ func (r *Reports) File(kind string) string {
 }
 
 func (r *Reports) file(kind string) *string {
-	v := reflect.ValueOf(r).Elem()
-	for f, value := range v.Fields() {
-		if file, isFile := value.Addr().Interface().(*string); isFile && strings.ReplaceAll(f.Tag.Get("yaml"), "_", "-") == kind {
+	for name, file := range r.files() {
+		if name == kind {
 			return file
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/hallmark-ci/hallmark/pipeline/subject"
 )
 
 // validate looks for what is well formed and cannot work.
@@ -66,17 +68,10 @@ func (d *decoder) validateImage(c *Config) {
 		d.refuse("image", "a repository has no tag ("+c.Image[colon+1:]+")", "write "+c.Image[:colon]+"; golden tags go into promote.tags")
 		return
 	}
-	if _, err := name.NewRepository(c.Image); err != nil || !pathWord.MatchString(repositoryPath(c.Image)) {
+	_, path := subject.SplitHost(c.Image)
+	if _, err := name.NewRepository(c.Image); err != nil || !pathWord.MatchString(path) {
 		d.refuse("image", fmt.Sprintf("%q is no name of a repository", c.Image), "use lower-case letters, digits and -._/, for example registry.example.com/platform/spark")
 	}
-}
-
-// repositoryPath is an image's name without the host of its registry.
-func repositoryPath(image string) string {
-	if host, path, found := strings.Cut(image, "/"); found && (strings.ContainsAny(host, ".:") || host == "localhost") {
-		return path
-	}
-	return image
 }
 
 var (

@@ -45,6 +45,15 @@ func DigestOf(data []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
+// SplitHost takes an image's name apart: the host of its registry, empty where the name says none, and the rest.
+func SplitHost(image string) (host, path string) {
+	host, path, found := strings.Cut(image, "/")
+	if found && (strings.ContainsAny(host, ".:") || host == "localhost") {
+		return host, path
+	}
+	return "", image
+}
+
 // Short is the first twelve hexadecimal digits of the digest: for people and for staging tags.
 func (s Subject) Short() string { return Short(s.Digest) }
 

@@ -26,7 +26,7 @@ func configuration(s Survey) string {
 	line("")
 	line("# Without a registry's name the image goes to the registry inside Hallmark, which is enough to try all of this.")
 	line("# The CI job sets HALLMARK_IMAGE=%s.", s.jobImage())
-	line("image: %s", word(s.Name))
+	line("image: %s", quoted(s.Name))
 	line("")
 	line("build:")
 	if s.folder() == "." {
@@ -37,7 +37,7 @@ func configuration(s Survey) string {
 		line("  # of the repository, write context: . and dockerfile: %s.", quoted(s.Dockerfile))
 		line("  context: %s", quoted(s.folder()))
 	}
-	line("  dockerfile: %s", quoted(path.Base(orElse(s.Dockerfile, "Dockerfile"))))
+	line("  dockerfile: %s", quoted(path.Base(cmp.Or(s.Dockerfile, "Dockerfile"))))
 	line("")
 	s.gates(line)
 	line("")
@@ -129,24 +129,9 @@ func (s Survey) launches(line func(string, ...any)) {
 	}
 }
 
-func orElse(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
-// word is a name as YAML takes it for a text.
-func word(name string) string {
-	if name == "null" {
-		return fmt.Sprintf("%q", name)
-	}
-	return name
-}
-
-// quoted is a path as YAML takes it.
+// quoted is a path or a name as YAML takes it for a text.
 func quoted(text string) string {
-	if strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") == "" && !strings.HasPrefix(text, "-") {
+	if text != "null" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") == "" && !strings.HasPrefix(text, "-") {
 		return text
 	}
 	return fmt.Sprintf("%q", text)

@@ -2,9 +2,7 @@ package databricks
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/databricks/databricks-sdk-go/service/compute"
+
+	"github.com/hallmark-ci/hallmark/pipeline/subject"
 )
 
 // maxScript is how large the platform takes an init script, in bytes.
@@ -119,8 +119,7 @@ func (w *workspace) checkScript(ctx context.Context, o Options, s Script, made *
 	e := (*fault)(nil)
 	switch {
 	case err == nil:
-		sum := sha256.Sum256(body)
-		made.digest(s, "sha256:"+hex.EncodeToString(sum[:]))
+		made.digest(s, subject.DigestOf(body))
 		if len(body) > maxScript {
 			found.problem(n, fmt.Sprintf("the init script %s is larger than the 64 KiB that the platform takes", s.Path), "Put most of it into the image, or into a file that it calls")
 		}
