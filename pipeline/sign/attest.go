@@ -87,9 +87,9 @@ func title(statements int, signature bool) string {
 	case statements == 0:
 		return "sign"
 	case signature:
-		return fmt.Sprintf("sign, attest %d statements", statements)
+		return "sign, attest " + verdict.Plural(statements, "statement")
 	default:
-		return fmt.Sprintf("attest %d statements", statements)
+		return "attest " + verdict.Plural(statements, "statement")
 	}
 }
 
