@@ -28,3 +28,5 @@ fi
 echo
 echo "\$ hallmark verify --key $cache/demo.pub spark:golden"
 "$hallmark" verify --progress quiet --key "$cache/demo.pub" spark:golden
+echo
+echo "The program is $hallmark. Next, in a repository of yours: hallmark init, and then hallmark run (README.md, \"Use it\")."
